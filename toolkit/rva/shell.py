@@ -1,0 +1,227 @@
+"""The only door to subprocess.
+
+Commands are argument lists, never shell strings. A child runs in a process group of its own, so that an
+interrupted run can end the child together with everything it started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rva.errors import CheckFailed, DiskError, Interrupted, NetworkError, RvaError, ToolError
+
+_KILL_AFTER_S = 1.0
+_POLL_S = 0.05
+
+# What a child's own words say of the cause. Taken from the texts of cargo, npm, pip, apt, zig and the linkers.
+_DISK_WORDS = ("No space left on device", "ENOSPC", "os error 28", "Disk quota exceeded", "Read-only file system")
+_NETWORK_WORDS = (
+    "Could not resolve host",
+    "Temporary failure in name resolution",
+    "Temporary failure resolving",
+    "ENOTFOUND",
+    "ECONNREFUSED",
+    "EAI_AGAIN",
+    "network failure",
+    "failed to download",
+    "download of config.json failed",
+    "Could not connect to server",
+    "Failed to establish a new connection",
+    "spurious network error",
+)
+
+_children: set[subprocess.Popen[bytes]] = set()
+_children_lock = threading.Lock()
+_stopping = threading.Event()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished child left: its exit status, its text (both streams, in order) and how long it took."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    output: str
+    duration_s: float
+
+
+def quoted(argv: Sequence[str]) -> str:
+    """The command as a person would type it; for reading, never for running."""
+    return shlex.join(argv)
+
+
+def run(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+    separate_stderr: bool = False,
+) -> Result:
+    """Run one command to its end and return its result.
+
+    ``env`` is added to rva's own environment. ``log`` receives the quoted command and all output.
+    ``on_line`` is called with each line as it comes. With ``separate_stderr`` the result holds standard
+    output alone (for tools that print data), the log still holds both.
+    A missing program raises ToolError; with ``check``, an exit status other than 0 raises CheckFailed,
+    or DiskError or NetworkError where the child's words say so.
+    """
+    args = tuple(os.fspath(a) for a in argv)
+    if _stopping.is_set():
+        raise Interrupted("interrupted")
+    started = time.monotonic()
+    process = _start(args, cwd, env, separate_stderr)
+    try:
+        output, errors = _listen(process, args, log, on_line, timeout, started)
+    finally:
+        _end(process)
+    result = Result(args, process.returncode, output, time.monotonic() - started)
+    if _stopping.is_set():
+        raise Interrupted("interrupted")
+    if check and result.returncode != 0:
+        raise failure(result, output + errors, log)
+    return result
+
+
+def failure(result: Result, text: str, log: Path | None) -> RvaError:
+    """The error that fits how a command failed, quoting its last lines."""
+    tail = "\n".join(text.strip().splitlines()[-25:])
+    where = f"\nfull output: {log}" if log else ""
+    what = f"`{quoted(result.argv)}` ended with exit status {result.returncode}\n{tail}{where}"
+    if any(word in text for word in _DISK_WORDS):
+        return DiskError(what, fix="free some disk space, or point TMPDIR and RVA_CACHE_DIR at a larger disk, then run the same command again")
+    if any(word in text for word in _NETWORK_WORDS):
+        return NetworkError(what, fix="check the network or proxy settings, then run the same command again; what was fetched is kept")
+    return CheckFailed(what, fix="read the tool's message above; the command can be run by hand as shown")
+
+
+def stop_all() -> None:
+    """End every running child with its group: first politely, after a second by force."""
+    _stopping.set()
+    with _children_lock:
+        running = [p for p in _children if p.poll() is None]
+    for process in running:
+        _signal_group(process, signal.SIGTERM)
+    deadline = time.monotonic() + _KILL_AFTER_S
+    while any(p.poll() is None for p in running) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    for process in running:
+        # The group may outlive its leader: wrappers end before the compilers they started.
+        _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _start(
+    args: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None, separate_stderr: bool
+) -> subprocess.Popen[bytes]:
+    try:
+        process = subprocess.Popen(
+            args,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if separate_stderr else subprocess.STDOUT,
+            start_new_session=os.name == "posix",
+        )
+    except FileNotFoundError as error:
+        if cwd is not None and not cwd.is_dir():
+            raise ToolError(f"cannot run `{args[0]}`: its folder {cwd} does not exist") from error
+        raise ToolError(f"`{args[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it") from error
+    except PermissionError as error:
+        raise ToolError(f"`{args[0]}` is not an executable program") from error
+    except OSError as error:
+        raise from_os_error(error, f"cannot start `{args[0]}`") from error
+    with _children_lock:
+        _children.add(process)
+    return process
+
+
+def _listen(
+    process: subprocess.Popen[bytes],
+    args: tuple[str, ...],
+    log: Path | None,
+    on_line: Callable[[str], None] | None,
+    timeout: float | None,
+    started: float,
+) -> tuple[str, str]:
+    lines: dict[str, list[str]] = {"out": [], "err": []}
+    with contextlib.ExitStack() as stack:
+        sink = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            sink = stack.enter_context(log.open("a", encoding="utf-8", errors="replace"))
+            sink.write(f"$ {quoted(args)}\n")
+            sink.flush()
+        lock = threading.Lock()
+
+        def drain(name: str, stream: object) -> None:
+            for raw in stream:  # type: ignore[attr-defined]
+                line = raw.decode("utf-8", "replace")
+                lines[name].append(line)
+                with lock:
+                    if sink is not None:
+                        sink.write(line)
+                        sink.flush()
+                    if on_line is not None:
+                        on_line(line.rstrip("\n"))
+
+        readers = [threading.Thread(target=drain, args=("out", process.stdout), daemon=True)]
+        if process.stderr is not None:
+            readers.append(threading.Thread(target=drain, args=("err", process.stderr), daemon=True))
+        for reader in readers:
+            reader.start()
+        _wait(process, args, timeout, started)
+        for reader in readers:
+            # A grandchild may keep the pipe open after the command itself has ended.
+            reader.join(timeout=5)
+    return "".join(lines["out"]), "".join(lines["err"])
+
+
+def _wait(process: subprocess.Popen[bytes], args: tuple[str, ...], timeout: float | None, started: float) -> None:
+    while True:
+        try:
+            process.wait(timeout=1.0)
+            return
+        except subprocess.TimeoutExpired:
+            if timeout is not None and time.monotonic() - started > timeout:
+                _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+                process.wait()
+                raise CheckFailed(f"`{quoted(args)}` did not end within {timeout:.0f} s") from None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
+        process.wait()
+    with _children_lock:
+        _children.discard(process)
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, number)
+        else:
+            process.terminate()
+
+
+def from_os_error(error: OSError, doing: str) -> RvaError:
+    """The disk error for an OSError met while writing or starting something."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(f"{doing}: the disk is full ({error.filename or error.strerror})", fix="free some space and run the same command again; finished rows are kept")
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return DiskError(f"{doing}: {error.filename or ''} cannot be written ({error.strerror})", fix="make the folder writable or set RVA_CACHE_DIR to one that is")
+    return DiskError(f"{doing}: {error}", fix="see the message of the operating system")
