@@ -1,0 +1,5 @@
+"""python -m rva"""
+
+from rva.cli import main
+
+main()
