@@ -102,9 +102,14 @@ def failure(result: Result, text: str, log: Path | None) -> RvaError:
     where = f"\nfull output: {log}" if log else ""
     what = f"`{quoted(result.argv)}` ended with exit status {result.returncode}\n{tail}{where}"
     if any(word in text for word in _DISK_WORDS):
-        return DiskError(what, fix="free some disk space, or point TMPDIR and RVA_CACHE_DIR at a larger disk, then run the same command again")
+        return DiskError(
+            what,
+            fix="free some disk space, or point TMPDIR and RVA_CACHE_DIR at a larger disk, then run the same command again",
+        )
     if any(word in text for word in _NETWORK_WORDS):
-        return NetworkError(what, fix="check the network or proxy settings, then run the same command again; what was fetched is kept")
+        return NetworkError(
+            what, fix="check the network or proxy settings, then run the same command again; what was fetched is kept"
+        )
     return CheckFailed(what, fix="read the tool's message above; the command can be run by hand as shown")
 
 
@@ -139,7 +144,9 @@ def _start(
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise ToolError(f"cannot run `{args[0]}`: its folder {cwd} does not exist") from error
-        raise ToolError(f"`{args[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it") from error
+        raise ToolError(
+            f"`{args[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it"
+        ) from error
     except PermissionError as error:
         raise ToolError(f"`{args[0]}` is not an executable program") from error
     except OSError as error:
@@ -221,7 +228,13 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
 def from_os_error(error: OSError, doing: str) -> RvaError:
     """The disk error for an OSError met while writing or starting something."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskError(f"{doing}: the disk is full ({error.filename or error.strerror})", fix="free some space and run the same command again; finished rows are kept")
+        return DiskError(
+            f"{doing}: the disk is full ({error.filename or error.strerror})",
+            fix="free some space and run the same command again; finished rows are kept",
+        )
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return DiskError(f"{doing}: {error.filename or ''} cannot be written ({error.strerror})", fix="make the folder writable or set RVA_CACHE_DIR to one that is")
+        return DiskError(
+            f"{doing}: {error.filename or ''} cannot be written ({error.strerror})",
+            fix="make the folder writable or set RVA_CACHE_DIR to one that is",
+        )
     return DiskError(f"{doing}: {error}", fix="see the message of the operating system")

@@ -1,0 +1,269 @@
+"""The frozen types that pass between the stages. Each prints as JSON.
+
+platforms.toml -> Matrix -> Plan -> Manifest -> packages -> verdicts
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Family = Literal["wasm", "napi", "cli", "native"]
+Priority = Literal["P0", "P1", "P2"]
+RecipeName = Literal["wasm", "wasi-command", "wasi-reactor", "napi", "cli", "c-library", "wheel", "sdist", "crate"]
+Kind = Literal[
+    "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"
+]  # fmt: skip
+Build = Literal["native", "cross", "stand-in"]
+Status = Literal["current", "build", "unavailable"]
+
+# Every string of platforms.toml meets one of these patterns before it is used. They leave no room for spaces where
+# a path or name is meant, for a leading dash (an option to some tool), for `..` or for a shell's characters.
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
+PACKAGE = r"^(@[a-z0-9][a-z0-9._-]{0,99}/)?[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
+PATH = r"^(?!.*\.\.)[a-zA-Z0-9_.][a-zA-Z0-9_./-]{0,199}$"
+VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
+TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
+TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
+ARGUMENT = r"^[a-zA-Z0-9_{][a-zA-Z0-9_./={},:*-]{0,199}$|^-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}$"
+URL = r"^https://[a-zA-Z0-9.-]+/[a-zA-Z0-9._/-]*$"
+
+NameStr = Annotated[str, Meta(pattern=NAME, description="letters, digits, dot, underscore and dash")]
+PackageStr = Annotated[str, Meta(pattern=PACKAGE, description="a package name, with or without an npm scope")]
+PathStr = Annotated[str, Meta(pattern=PATH, description="a path below the checkout, with forward slashes, without ..")]
+VersionStr = Annotated[str, Meta(pattern=VERSION, description="numbers and dots, such as 1.96.0")]
+TripleStr = Annotated[str, Meta(pattern=TRIPLE, description="a Rust target triple, or any")]
+TextStr = Annotated[str, Meta(pattern=TEXT, description="one line of text")]
+ArgumentStr = Annotated[
+    str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
+]
+UrlStr = Annotated[str, Meta(pattern=URL, description="an https address")]
+Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000, description="bytes")]
+
+
+class Project(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is shipped: names and addresses that appear in more than one place."""
+
+    name: NameStr
+    description: TextStr
+    repository: UrlStr
+    licence: TextStr
+    vectors: PathStr
+    sources: tuple[PathStr, ...]
+
+
+class Check(Struct, frozen=True, forbid_unknown_fields=True):
+    """One command of `rva test`."""
+
+    name: NameStr
+    stage: Literal["lint", "unit", "package"]
+    argv: tuple[ArgumentStr, ...]
+    cwd: PathStr = "."
+    needs: tuple[NameStr, ...] = ()
+
+
+class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
+    """One thing that is built for many platforms: its crate, folder, names, smoke test and size budget."""
+
+    family: Family
+    crate: NameStr
+    folder: PathStr
+    package: PackageStr
+    binary: NameStr
+    sources: tuple[PathStr, ...]
+    smoke: tuple[ArgumentStr, ...] = ()
+    budget: dict[Kind, Bytes] = {}
+
+
+class TripleSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a target triple means: its system, its floor, who builds it in CI, what stands in for it locally."""
+
+    os: Literal["linux", "darwin", "win32", "web", "wasi", "any"]
+    cpu: Literal["x64", "arm64", "arm", "wasm32", "any"]
+    libc: Literal["glibc", "musl", "msvc", "none"] = "none"
+    floor: VersionStr = "0"
+    runner: NameStr = "ubuntu-24.04"
+    stand_in: TripleStr = ""
+
+
+class RowSpec(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row as platforms.toml writes it."""
+
+    id: NameStr
+    recipe: RecipeName
+    triple: TripleStr = "any"
+    variant: NameStr = "default"
+    priority: Priority = "P2"
+    runner: NameStr = ""
+
+
+class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """platforms.toml as a whole."""
+
+    schema_version: Literal[1]
+    project: Project
+    tools: dict[NameStr, VersionStr]
+    recipes: dict[RecipeName, Recipe]
+    triples: dict[TripleStr, TripleSpec]
+    rows: Annotated[tuple[RowSpec, ...], Meta(min_length=1)]
+    checks: tuple[Check, ...] = ()
+
+
+class Target(Struct, frozen=True):
+    """One row of the matrix with everything that its triple and recipe say of it."""
+
+    id: str
+    family: Family
+    recipe: RecipeName
+    triple: str
+    variant: str
+    priority: Priority
+    os: str
+    cpu: str
+    libc: str
+    floor: str
+    runner: str
+    stand_in: str
+
+
+class Matrix(Struct, frozen=True):
+    """The validated table: what everything else reads."""
+
+    version: str
+    project: Project
+    tools: dict[str, str]
+    recipes: dict[RecipeName, Recipe]
+    targets: tuple[Target, ...]
+    checks: tuple[Check, ...]
+
+
+class Host(Struct, frozen=True):
+    """The machine that rva runs on."""
+
+    triple: str
+    os: str
+    cpu: str
+    libc: str
+    cpus: int
+
+
+class Step(Struct, frozen=True):
+    """One command. Paths start with a placeholder: @root@, @target@, @stage@, @home@ or @tools@."""
+
+    title: str
+    argv: tuple[str, ...]
+    cwd: str = "@root@"
+    env: dict[str, str] = {}
+
+
+class Output(Struct, frozen=True):
+    """One file that a row leaves in dist: copied from ``source``, or rendered from ``template`` with ``values``."""
+
+    name: str
+    kind: Kind
+    source: str = ""
+    template: str = ""
+    values: dict[str, str] = {}
+
+
+class RowPlan(Struct, frozen=True):
+    """What is to be done for one row, as data: which tools, which commands, which files come out."""
+
+    id: str
+    family: Family
+    recipe: RecipeName
+    triple: str
+    build: Build
+    status: Status
+    tool: str
+    folder: str
+    lane: str
+    needs: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[Output, ...]
+    key: str = ""
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+    fix: str = ""
+
+
+class Plan(Struct, frozen=True):
+    """The rows that a run would build, in the order of platforms.toml, stand-ins after their rows."""
+
+    version: str
+    profile: str
+    rows: tuple[RowPlan, ...]
+
+
+class Artifact(Struct, frozen=True):
+    """One finished file of dist/."""
+
+    id: str
+    family: Family
+    triple: str
+    path: str
+    size: int
+    sha256: str
+    kind: Kind
+    build: Build
+    tool: str
+    duration_s: float
+
+
+class Manifest(Struct, frozen=True):
+    """dist/manifest.json: every finished file, written last."""
+
+    version: str
+    commit: str
+    artifacts: tuple[Artifact, ...]
+    schema_version: int = 1
+
+
+class RowResult(Struct, frozen=True):
+    """How one row of a run ended."""
+
+    id: str
+    family: Family
+    triple: str
+    build: Build
+    status: Literal["built", "current", "unavailable", "failed", "not-run"]
+    duration_s: float = 0.0
+    files: int = 0
+    size: int = 0
+    reason: str = ""
+    fix: str = ""
+
+
+class Smoke(Struct, frozen=True):
+    """What running one row's artifact on the reference cases gave."""
+
+    id: str
+    status: Literal["pass", "fail", "not-run"]
+    passed: int = 0
+    failed: int = 0
+    cached: bool = False
+    duration_s: float = 0.0
+    reason: str = ""
+
+
+class Report(Struct, frozen=True):
+    """The whole of one `rva build`, as --json prints it."""
+
+    version: str
+    rows: tuple[RowResult, ...]
+    smoke: tuple[Smoke, ...]
+    seconds: float
+    manifest: str = "dist/manifest.json"
+    exit_code: int = 0
+
+
+def to_json(value: object) -> str:
+    """Any of these types as indented JSON text, keys in the order of the fields."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of platforms.toml, for editors and for the report of faults."""
+    return msgspec.json.schema(MatrixFile)

@@ -1,0 +1,138 @@
+"""The only place where file names, tags and ids are spelled."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+# The tools whose versions [tools] of platforms.toml must give.
+TOOLS: Final = (
+    "rust", "node", "napi", "maturin", "zig", "cargo-zigbuild", "cargo-xwin", "wasm-pack", "wasm-bindgen",
+    "binaryen", "cbindgen", "wasmtime",
+)  # fmt: skip
+
+_ID_PREFIX: Final = {
+    "wasm": "wasm", "wasi-command": "wasm", "wasi-reactor": "wasm", "napi": "napi", "cli": "cli",
+    "c-library": "native-c", "wheel": "native-wheel", "sdist": "native-sdist", "crate": "native-crate",
+}  # fmt: skip
+
+_CPUS: Final = {"x86_64": "x64", "aarch64": "arm64", "armv7": "arm", "wasm32": "wasm32"}
+
+
+class Parts(Struct, frozen=True):
+    """What a target triple says."""
+
+    os: str
+    cpu: str
+    libc: str
+
+
+def split(triple: str) -> Parts:
+    """Operating system, processor and C library of a Rust target triple, in Node's words."""
+    if triple == "any":
+        return Parts("any", "any", "none")
+    cpu = _CPUS.get(triple.split("-")[0], "unknown")
+    if cpu == "wasm32":
+        return Parts("wasi" if "wasi" in triple else "web", cpu, "none")
+    if "-linux-" in triple:
+        return Parts("linux", cpu, "musl" if "musl" in triple else "glibc")
+    if triple.endswith("-apple-darwin"):
+        return Parts("darwin", cpu, "none")
+    if "-windows-" in triple:
+        return Parts("win32", cpu, "msvc" if triple.endswith("-msvc") else "none")
+    return Parts("unknown", cpu, "none")
+
+
+def row_id(recipe: str, triple: str, variant: str) -> str:
+    """The stable id of a row: <family>-<triple>[-<variant>], without what the family makes obvious."""
+    prefix = _ID_PREFIX[recipe]
+    if triple == "any":
+        return prefix
+    if recipe == "wasm":
+        return f"{prefix}-{variant}"
+    short = triple.removeprefix("wasm32-")
+    return f"{prefix}-{short}" + ("" if variant == "default" else f"-{variant}")
+
+
+def addon(binary: str, triple: str) -> str:
+    """File name of a Node.js addon, as the napi CLI and its loaders spell it."""
+    return f"{binary}.{addon_abi(triple)}.node"
+
+
+def addon_abi(triple: str) -> str:
+    """The platform part of an addon's name, such as linux-x64-gnu."""
+    parts = split(triple)
+    if parts.os == "darwin":
+        return f"darwin-{parts.cpu}"
+    if parts.os == "win32":
+        return f"win32-{parts.cpu}-{triple.rsplit('-', 1)[1]}"
+    tail = triple.rsplit("-", 1)[1]
+    return f"linux-{parts.cpu}-{tail}"
+
+
+def executable(binary: str, triple: str) -> str:
+    """File name of a program."""
+    return binary + {"win32": ".exe", "wasi": ".wasm"}.get(split(triple).os, "")
+
+
+def shared(binary: str, triple: str) -> str:
+    """File name of a shared library."""
+    return {"win32": f"{binary}.dll", "darwin": f"lib{binary}.dylib"}.get(split(triple).os, f"lib{binary}.so")
+
+
+def static(binary: str, triple: str) -> str:
+    """File name of a static library."""
+    return f"{binary}.lib" if triple.endswith("-msvc") else f"lib{binary}.a"
+
+
+def import_library(binary: str, triple: str) -> str:
+    """File name of the import library that goes with a Windows DLL."""
+    return f"{binary}.dll.lib" if triple.endswith("-msvc") else f"lib{binary}.dll.a"
+
+
+def wheel_platform(triple: str) -> str:
+    """The platform tag of a wheel, floors included: glibc 2.17, musl 1.2, macOS 10.12 or 11.0."""
+    machine = {"x64": "x86_64", "arm64": "aarch64", "arm": "armv7l"}.get(split(triple).cpu, "unknown")
+    parts = split(triple)
+    if parts.os == "linux":
+        return (
+            f"musllinux_1_2_{machine}" if parts.libc == "musl" else f"manylinux_2_17_{machine}.manylinux2014_{machine}"
+        )
+    if parts.os == "darwin":
+        return "macosx_11_0_arm64" if parts.cpu == "arm64" else "macosx_10_12_x86_64"
+    return "win_arm64" if parts.cpu == "arm64" else "win_amd64"
+
+
+def wheel(package: str, version: str, triple: str) -> str:
+    """File name of an abi3 wheel."""
+    return f"{_dist(package)}-{pep440(version)}-cp39-abi3-{wheel_platform(triple)}.whl"
+
+
+def sdist(package: str, version: str) -> str:
+    """File name of a Python source package."""
+    return f"{_dist(package)}-{pep440(version)}.tar.gz"
+
+
+def crate(name: str, version: str) -> str:
+    """File name of a packed Rust crate."""
+    return f"{name}-{version}.crate"
+
+
+def pep440(version: str) -> str:
+    """A SemVer version as Python writes it: 1.2.3-rc.1 becomes 1.2.3rc1."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return str(Version(version))
+    except InvalidVersion:
+        return version
+
+
+def dist_folder(family: str, row: str, *, stand_in: bool) -> str:
+    """Where a row's files lie, below dist/."""
+    return f"stand-in/{row}" if stand_in else f"{family}/{row}"
+
+
+def _dist(package: str) -> str:
+    return package.replace("-", "_").lower()
