@@ -1,0 +1,21 @@
+"""The command line program, by cargo."""
+
+from __future__ import annotations
+
+from rva import naming
+from rva.model import Output, Step, Target
+from rva.recipes.base import (
+    Context, Draft, cargo, cargo_profile, environment, linker_needs, profile_folder, recipe_of, tool_name,
+)  # fmt: skip
+
+
+def program(target: Target, triple: str, context: Context) -> Draft:
+    """One executable; static on musl."""
+    recipe = recipe_of(target, context)
+    profile = cargo_profile(context)
+    flags = ("-Clink-self-contained=no",) if target.libc == "musl" else ()
+    arguments = ("--profile", profile, "-p", recipe.crate, "--bin", recipe.binary)
+    step = Step(f"cargo build {recipe.crate}", cargo(target, triple, context, "build", arguments), env=environment(target, flags))
+    name = naming.executable(recipe.binary, triple)
+    output = Output(name, "executable", f"@target@/{triple}/{profile_folder(profile)}/{name}")
+    return Draft(tool_name(triple, context), triple, linker_needs(triple, context.host), (step,), (output,))

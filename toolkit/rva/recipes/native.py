@@ -1,0 +1,98 @@
+"""The C library, the Python packages and the Rust crate."""
+
+from __future__ import annotations
+
+from rva import naming
+from rva.model import Output, Step, Target
+from rva.recipes.base import (
+    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, profile_folder, recipe_of, tool_name,
+)  # fmt: skip
+
+
+def c_library(target: Target, triple: str, context: Context) -> Draft:
+    """Shared and static library, header and pkg-config file."""
+    recipe = recipe_of(target, context)
+    profile = cargo_profile(context)
+    musl = target.libc == "musl"
+    flags = ("-Clink-self-contained=no", "-Ctarget-feature=-crt-static") if musl else ()
+    lane = f"{triple}-dynamic" if musl else triple
+    header = f"{recipe.binary}.h"
+    steps = (
+        Step(
+            f"cargo build {recipe.crate}",
+            cargo(target, triple, context, "build", ("--profile", profile, "-p", recipe.crate, "--lib")),
+            env=environment(target, flags),
+        ),
+        Step(
+            f"cbindgen {recipe.crate}",
+            ("cbindgen", "--quiet", "--config", "cbindgen.toml", "--output", f"@stage@/{header}", "."),
+            cwd=f"@root@/{recipe.folder}",
+        ),
+    )
+    built = f"@target@/{triple}/{profile_folder(profile)}"
+    shared, static = naming.shared(recipe.binary, triple), naming.static(recipe.binary, triple)
+    values = {
+        "name": context.matrix.project.name,
+        "description": context.matrix.project.description,
+        "url": context.matrix.project.repository,
+        "version": context.matrix.version,
+        "library": recipe.binary,
+    }
+    outputs = [
+        Output(shared, "shared", f"{built}/{shared}"),
+        Output(static, "static", f"{built}/{static}"),
+        Output(header, "header", f"@stage@/{header}"),
+        Output(f"{context.matrix.project.name}.pc", "pkgconfig", template="pkgconfig.pc.j2", values=values),
+    ]
+    if target.os == "win32":
+        imports = naming.import_library(recipe.binary, triple)
+        outputs.append(Output(imports, "static", f"{built}/{imports}"))
+    needs = (*linker_needs(triple, context.host), "cbindgen")
+    return Draft(tool_name(triple, context), lane, needs, steps, tuple(outputs))
+
+
+def wheel(target: Target, triple: str, context: Context) -> Draft:
+    """One abi3 wheel, by maturin; zig gives it the floor that its tag promises."""
+    recipe = recipe_of(target, context)
+    zig = ("--zig",) if linker(triple, context.host) == "zig" else ()
+    musl = target.libc == "musl"
+    flags = ("-Ctarget-feature=-crt-static",) if musl else ()
+    tag = {"glibc": ("--compatibility", "manylinux_2_17"), "musl": ("--compatibility", "musllinux_1_2")}.get(target.libc, ())
+    step = Step(
+        f"maturin build for {triple}",
+        (
+            "maturin", "build", "--locked", "--profile", cargo_profile(context), "--target", triple, *zig, *tag,
+            "--manifest-path", f"@root@/{recipe.folder}/Cargo.toml", "--out", "@stage@/out",
+        ),
+        env=environment(target, flags),
+    )  # fmt: skip
+    name = naming.wheel(recipe.package, context.matrix.version, triple)
+    needs = (*linker_needs(triple, context.host), "maturin")
+    lane = f"{triple}-dynamic" if musl else triple
+    return Draft(f"maturin {context.matrix.tools['maturin']}", lane, needs, (step,), (Output(name, "wheel", f"@stage@/out/{name}"),))
+
+
+def sdist(target: Target, triple: str, context: Context) -> Draft:
+    """The Python source package, by maturin."""
+    recipe = recipe_of(target, context)
+    step = Step(
+        "maturin sdist",
+        ("maturin", "sdist", "--manifest-path", f"@root@/{recipe.folder}/Cargo.toml", "--out", "@stage@/out"),
+        env=environment(target),
+    )
+    name = naming.sdist(recipe.package, context.matrix.version)
+    output = Output(name, "sdist", f"@stage@/out/{name}")
+    return Draft(f"maturin {context.matrix.tools['maturin']}", "any", ("rust", "crates", "maturin"), (step,), (output,))
+
+
+def crate(target: Target, triple: str, context: Context) -> Draft:
+    """The Rust crate: its content listed, packed, and built from the package."""
+    recipe = recipe_of(target, context)
+    select = ("--locked", "--allow-dirty", "-p", recipe.crate)
+    steps = (
+        Step("cargo package --list", ("cargo", "package", "--list", *select), env=environment(target)),
+        Step("cargo package", ("cargo", "package", *select), env=environment(target)),
+    )
+    name = naming.crate(recipe.crate, context.matrix.version)
+    output = Output(name, "crate", f"@target@/package/{name}")
+    return Draft("cargo", "any", ("rust", "crates"), steps, (output,))

@@ -1,0 +1,48 @@
+"""Node.js addons, by the napi CLI through npx; a stand-in for Windows by cargo, because the napi CLI refuses it."""
+
+from __future__ import annotations
+
+from rva import naming
+from rva.model import Output, Step, Target
+from rva.recipes.base import (
+    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, profile_folder, recipe_of, tool_name,
+)  # fmt: skip
+
+
+def addon(target: Target, triple: str, context: Context) -> Draft:
+    """One addon with the declarations and the loader that the napi CLI writes for it."""
+    recipe = recipe_of(target, context)
+    profile = cargo_profile(context)
+    name = naming.addon(recipe.binary, triple)
+    flags = ("-Ctarget-feature=-crt-static",) if target.libc == "musl" else ()
+    lane = f"{triple}-dynamic" if target.libc == "musl" else triple
+    needs = (*linker_needs(triple, context.host), "napi")
+    if triple != target.triple:
+        return _by_cargo(target, triple, context, name)
+    cross = () if linker(triple, context.host) == "plain" else ("--cross-compile",)
+    step = Step(
+        f"napi build for {triple}",
+        (
+            "npx", "--no-install", "napi", "build", "--platform", "--target", triple, "--profile", profile, *cross,
+            "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "index.js", "--dts", "index.d.ts", "--", "--locked",
+        ),
+        cwd=f"@root@/{recipe.folder}",
+        env=environment(target, flags),
+    )  # fmt: skip
+    outputs = (
+        Output(name, "addon", f"@stage@/out/{name}"),
+        Output("index.js", "glue", "@stage@/out/index.js"),
+        Output("index.d.ts", "types", "@stage@/out/index.d.ts"),
+    )
+    return Draft(f"napi {context.matrix.tools['napi']}", lane, needs, (step,), outputs)
+
+
+def _by_cargo(target: Target, triple: str, context: Context, name: str) -> Draft:
+    recipe = recipe_of(target, context)
+    profile = cargo_profile(context)
+    arguments = ("--profile", profile, "-p", recipe.crate)
+    step = Step(f"cargo build {recipe.crate}", cargo(target, triple, context, "build", arguments), env=environment(target))
+    library = naming.shared(recipe.crate.replace("-", "_"), triple)
+    source = f"@target@/{triple}/{profile_folder(profile)}/{library}"
+    needs = linker_needs(triple, context.host)
+    return Draft(tool_name(triple, context), triple, needs, (step,), (Output(name, "addon", source),))

@@ -1,0 +1,26 @@
+"""The only user of jinja2. An undefined name in a template is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import jinja2
+
+from rva.errors import InternalError
+
+
+def render(folder: Path, template: str, values: Mapping[str, object]) -> str:
+    """The text of one template of ``folder`` with ``values``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - plain text and TOML, never HTML
+    )
+    try:
+        return environment.get_template(template).render(values)
+    except jinja2.TemplateError as error:
+        raise InternalError(f"template {template}: {type(error).__name__}: {error}") from error

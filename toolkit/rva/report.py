@@ -1,0 +1,122 @@
+"""Plans, results and tools as text: tables for people, Markdown for documents. Returns text, prints nothing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+
+from rva.model import Matrix, Plan, Report, RowPlan, RowResult, Smoke
+
+Cell = str
+_STYLE = {
+    "current": "green", "built": "green", "pass": "green", "found": "green",
+    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "missing": "yellow", "failed": "red", "fail": "red",
+}  # fmt: skip
+
+
+def plan_table(plan: Plan, *, colour: bool, width: int) -> str:
+    """What would be built, by which tool, from where, and what stands in the way."""
+    rows = [(r.id, r.triple, r.build, r.tool, r.folder, r.status, r.reason) for r in plan.rows]
+    counts = _counts(r.status for r in plan.rows)
+    return table(("row", "triple", "build", "tool", "from", "status", "note"), rows, colour=colour, width=width) + f"\n{counts}\n"
+
+
+def build_table(report: Report, *, colour: bool, width: int) -> str:
+    """One line a row: how it ended, how big it is, what its smoke test said."""
+    smoke = {s.id: s for s in report.smoke}
+    lines = [_result_line(row, smoke.get(row.id)) for row in report.rows]
+    head = ("row", "build", "status", "files", "size", "time", "reference cases")
+    text = table(head, lines, colour=colour, width=width)
+    return text + _notes(report) + f"\n{_counts(r.status for r in report.rows)}; {report.seconds:.1f} s\n"
+
+
+def _result_line(row: RowResult, smoke: Smoke | None) -> tuple[Cell, ...]:
+    size = human(row.size) if row.files else ""
+    spent = f"{row.duration_s:.1f} s" if row.status == "built" else ""
+    verdict = "" if smoke is None or row.build == "stand-in" else _verdict(smoke)
+    return (row.id, row.build, row.status, str(row.files or ""), size, spent, verdict)
+
+
+def _verdict(smoke: Smoke) -> str:
+    if smoke.status == "pass":
+        return f"pass {smoke.passed}" + (" (kept)" if smoke.cached else "")
+    return f"{smoke.status}" + (f" {smoke.failed} failed" if smoke.failed else "")
+
+
+def _notes(report: Report) -> str:
+    """Each reason once, with the rows that it holds for."""
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for row in report.rows:
+        if row.reason and row.status != "failed":
+            reasons.setdefault((row.status, row.reason, row.fix), []).append(row.id)
+    for smoke in report.smoke:
+        if smoke.reason:
+            reasons.setdefault((f"reference cases {smoke.status}", smoke.reason, ""), []).append(smoke.id)
+    text = ""
+    for (status, reason, fix), ids in reasons.items():
+        text += f"\n{status}: {', '.join(ids)}\n  why: {reason}\n" + (f"  fix: {fix}\n" if fix else "")
+    return text
+
+
+def _counts(statuses: Iterable[str]) -> str:
+    found: dict[str, int] = {}
+    for status in statuses:
+        found[status] = found.get(status, 0) + 1
+    return ", ".join(f"{n} {status}" for status, n in found.items())
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, colour: bool, width: int) -> str:
+    """A plain table; cells that name a status are coloured where colours are wanted."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in head:
+        grid.add_column(title, overflow="fold", no_wrap=False)
+    for row in rows:
+        grid.add_row(*[Text(cell, style=_STYLE.get(cell.split(" ")[0], "")) for cell in row])
+    sink = io.StringIO()
+    console = Console(file=sink, width=width, force_terminal=colour, no_color=not colour, highlight=False)
+    console.print(grid)
+    return "\n".join(line.rstrip() for line in sink.getvalue().splitlines()) + "\n"
+
+
+def matrix_markdown(matrix: Matrix) -> str:
+    """The platform matrix as the README shows it: one line a platform, one column a family."""
+    head = ["platform", "floor", "Node.js addon", "command line", "C library", "Python wheel"]
+    columns = ("napi", "cli", "c-library", "wheel")
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    triples: dict[str, dict[str, str]] = {}
+    for t in matrix.targets:
+        if t.recipe in columns:
+            triples.setdefault(t.triple, {})[t.recipe] = t.priority
+    floors = {t.triple: _floor(t.os, t.libc, t.floor) for t in matrix.targets}
+    for triple, cells in triples.items():
+        lines.append("| " + " | ".join([f"`{triple}`", floors[triple], *[cells.get(c, "") for c in columns]]) + " |")
+    lines += ["", "| everywhere | row | priority |", "| --- | --- | --- |"]
+    for t in matrix.targets:
+        if t.recipe not in columns:
+            lines.append(f"| {t.recipe} | `{t.id}` | {t.priority} |")
+    return "\n".join(lines) + "\n"
+
+
+def _floor(system: str, libc: str, floor: str) -> str:
+    if libc == "glibc":
+        return f"glibc {floor}"
+    return f"macOS {floor}" if system == "darwin" else "any" if libc == "musl" else "Windows 10"
+
+
+def human(size: int) -> str:
+    """A size in bytes as a person reads it."""
+    value, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB"):  # noqa: B007 - the last unit stays
+        if value < 1000 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def unavailable(rows: Sequence[RowPlan | RowResult]) -> list[str]:
+    """The ids of the rows that cannot be built here."""
+    return [r.id for r in rows if r.status == "unavailable"]

@@ -1,0 +1,247 @@
+"""The commands as lists of stages, each taking the last one's result."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+from msgspec import Struct
+
+from rva import checks, content, dist, files, host, run, shell, smoke, toolchain
+from rva import plan as planning
+from rva.errors import CheckFailed, RvaError
+from rva.log import Log
+from rva.model import Manifest, Matrix, Plan, Report, RowPlan, Target
+from rva.store import Store
+
+
+class Outcome(Struct, frozen=True):
+    """What a build gave, with the first error if there was one."""
+
+    report: Report
+    manifest: Manifest
+    error: RvaError | None
+
+
+class Diagnosis(Struct, frozen=True):
+    """What `rva doctor` says of one tool."""
+
+    name: str
+    status: str
+    version: str
+    source: str
+    rows: tuple[str, ...]
+    fix: str = ""
+    note: str = ""
+
+
+def plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str) -> Plan:
+    """The plan of the selected rows. Starts no process."""
+    return _plan(root, table, targets, profile, toolchain.load(root, host.cache_dir(), table.tools))
+
+
+def build(
+    root: Path, table: Matrix, targets: Sequence[Target], *, profile: str, jobs: int, keep_going: bool, smoke: bool, log: Log
+) -> Outcome:
+    """Set up, plan, run, place, smoke."""
+    started = time.monotonic()
+    with one_run(root, log):
+        inventory = toolchain.load(root, host.cache_dir(), table.tools)
+        whole = _plan(root, table, table.targets, profile, inventory)
+        selected = {t.id for t in targets}
+        missing = {name for row in whole.rows if row.id in selected and row.status == "build" for name in row.missing}
+        if missing:
+            inventory = _provide(root, table, missing, inventory, log)
+            whole = _plan(root, table, table.targets, profile, inventory)
+        rows = [row for row in whole.rows if row.id in selected]
+        results, error = run.execute(rows, _workshop(root, table, rows, inventory, jobs, keep_going), log)
+        manifest = _place(root, table, whole, selected)
+        verdicts = _smoke(root, table, targets, manifest, inventory, log) if smoke else ()
+    report = Report(table.version, results, verdicts, round(time.monotonic() - started, 1))
+    return Outcome(report, manifest, error)
+
+
+def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
+    """Get everything that the selected rows need; look again for what was found absent."""
+    with one_run(root, log):
+        inventory = toolchain.forget_absences(toolchain.load(root, host.cache_dir(), table.tools))
+        made = _plan(root, table, targets, "release", inventory)
+        missing = {name for row in made.rows for name in row.missing}
+        if dry_run:
+            _announce(toolchain.needs(missing, inventory), log)
+            return
+        if missing:
+            _provide(root, table, missing, inventory, log)
+        if system:
+            toolchain.install_system_packages(log)
+
+
+def diagnose(root: Path, table: Matrix, targets: Sequence[Target]) -> list[Diagnosis]:
+    """Each tool that the selected rows need: here, missing or not to be had."""
+    inventory = toolchain.load(root, host.cache_dir(), table.tools)
+    made = _plan(root, table, targets, "release", inventory)
+    users: dict[str, list[str]] = {}
+    for row in made.rows:
+        for name in row.needs:
+            users.setdefault(name, []).append(row.id)
+    return [_diagnosis(name, tuple(rows), inventory) for name, rows in users.items()]
+
+
+def clean(root: Path, *, cache: bool, tools: bool) -> list[str]:
+    """Remove what builds made; returns what was removed."""
+    state = root / ".rva"
+    doomed = [root / "dist", state / "target", state / "stage", state / "logs", state / "dist-index.json", state / "smoke.json"]
+    if tools:
+        doomed += toolchain.project_folders(root)
+    if cache:
+        doomed.append(host.cache_dir())
+    found = [path for path in doomed if path.exists()]
+    for path in found:
+        files.remove(path)
+    return [f"removed {path}" for path in found]
+
+
+def test(root: Path, table: Matrix, only: Sequence[str], log: Log) -> checks.TestReport:
+    """Every check, stage by stage; `build` is the whole matrix with its smoke tests."""
+    stages = ("lint", "unit", "build", "package")
+    for name in only:
+        if name not in stages:
+            from rva.errors import UsageError
+
+            raise UsageError(f"no stage is named {name!r}", fix=f"use one of {', '.join(stages)}")
+    verdicts: list[checks.Verdict] = []
+    spent: dict[str, float] = {}
+    for stage in stages:
+        if only and stage not in only:
+            continue
+        started = time.monotonic()
+        with log.stage(f"stage {stage}"):
+            verdicts += _build_stage(root, table, log) if stage == "build" else _check_stage(root, table, stage, log)
+        spent[stage] = round(time.monotonic() - started, 1)
+    return checks.TestReport(tuple(verdicts), spent)
+
+
+@contextmanager
+def one_run(root: Path, log: Log) -> Iterator[None]:
+    """Hold the checkout's lock: a second run waits, and says so."""
+    state = root / ".rva"
+    try:
+        state.mkdir(exist_ok=True)
+        lock = filelock.FileLock(state / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            log.say(f"another rva run is at work in {root}; waiting for it to end")
+            lock.acquire(poll_interval=0.2)
+    except OSError as error:
+        raise shell.from_os_error(error, f"cannot write in {state}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def commit(root: Path) -> str:
+    """The commit that the sources stand at, with -dirty where files differ; empty outside git."""
+    if not (root / ".git").exists() or shutil.which("git") is None:
+        return ""
+    head = shell.run(["git", "rev-parse", "HEAD"], cwd=root, check=False)
+    if head.returncode != 0:
+        return ""
+    changes = shell.run(["git", "status", "--porcelain", "--untracked-files=normal"], cwd=root, check=False)
+    return head.output.strip() + ("-dirty" if changes.output.strip() else "")
+
+
+def _plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str, inventory: toolchain.Inventory) -> Plan:
+    tools = planning.Tools(
+        {name: tool.fingerprint for name, tool in inventory.tools.items()},
+        {name: planning.Absence(a.reason, a.fix) for name, a in inventory.absences.items()},
+    )
+    store = Store(host.cache_dir() / "store")
+    return planning.make(table, targets, host.detect(), tools, store, content.Digests(root), profile)
+
+
+def _provide(root: Path, table: Matrix, names: set[str], inventory: toolchain.Inventory, log: Log) -> toolchain.Inventory:
+    _announce(toolchain.needs(names, inventory), log)
+    with log.stage("set-up"):
+        return toolchain.provide(names, inventory, log)
+
+
+def _announce(fetches: Sequence[toolchain.Fetch], log: Log) -> None:
+    if not fetches:
+        return
+    log.say("to be fetched or made, once:")
+    for fetch in fetches:
+        log.say(f"  {fetch.name:<34} {fetch.size_text:>9}  {fetch.source}")
+
+
+def _workshop(
+    root: Path, table: Matrix, rows: Sequence[RowPlan], inventory: toolchain.Inventory, jobs: int, keep_going: bool
+) -> run.Workshop:
+    environments = {row.needs: toolchain.environment(inventory, row.needs) for row in rows if row.status == "build"}
+    compiler = inventory.tools["rust"].version if "rust" in inventory.tools else ""
+    cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
+    cache = host.cache_dir()
+    return run.Workshop(root, cache, cargo_home, table, Store(cache / "store"), environments, compiler, jobs, keep_going)
+
+
+def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manifest:
+    """dist/ holds the selected rows and those of earlier runs that are still current."""
+    place = dist.Dist(root)
+    before = place.manifest()
+    kept = selected | ({a.id for a in before.artifacts} if before else set())
+    rows = [row for row in whole.rows if row.id in kept]
+    return place.update(rows, Store(host.cache_dir() / "store"), table.version, commit(root))
+
+
+def _smoke(root: Path, table: Matrix, targets: Sequence[Target], manifest: Manifest, inventory: toolchain.Inventory, log: Log):  # type: ignore[no-untyped-def]
+    names = ("wasmtime", "node")
+    env = toolchain.environment(inventory, tuple(n for n in names if n in inventory.tools))
+    return smoke.run(manifest, targets, table, host.detect(), root, _programs(inventory), env, log)
+
+
+def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
+    """What {python}, {node} and the like stand for in a command of platforms.toml."""
+    programs = {name: [tool.path] for name, tool in inventory.tools.items() if name in ("node", "npm", "python", "dev")}
+    programs.setdefault("python", [sys.executable])
+    return programs
+
+
+def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks.Verdict]:
+    wanted = [c for c in table.checks if c.stage == stage]
+    needs = {name for check in wanted for name in check.needs}
+    inventory = toolchain.load(root, host.cache_dir(), table.tools)
+    if needs - inventory.tools.keys():
+        inventory = _provide(root, table, needs, inventory, log)
+    env = {"CARGO_TARGET_DIR": str(root / ".rva" / "target" / "checks")}
+    return [checks.run(check, root, _programs(inventory), env, log) for check in wanted]
+
+
+def _build_stage(root: Path, table: Matrix, log: Log) -> list[checks.Verdict]:
+    jobs = host.detect().cpus
+    outcome = build(root, table, table.targets, profile="release", jobs=jobs, keep_going=True, smoke=True, log=log)
+    verdicts = []
+    for row in outcome.report.rows:
+        status = {"built": "pass", "current": "pass", "failed": "fail"}.get(row.status, "not-run")
+        mark = ":stand-in" if row.build == "stand-in" else ""
+        verdicts.append(checks.Verdict("build", f"{row.id}{mark}", status, row.duration_s, row.reason.split("\n")[0]))  # type: ignore[arg-type]
+    verdicts += [checks.Verdict("smoke", s.id, s.status, s.duration_s, s.reason.split("\n")[0]) for s in outcome.report.smoke]
+    if outcome.error is not None and not any(v.status == "fail" for v in verdicts):
+        raise CheckFailed(outcome.error.what)
+    return verdicts
+
+
+def _diagnosis(name: str, rows: tuple[str, ...], inventory: toolchain.Inventory) -> Diagnosis:
+    if name in inventory.absences:
+        absence = inventory.absences[name]
+        return Diagnosis(name, "unavailable", "", "", rows, absence.fix, absence.reason)
+    if name in inventory.tools:
+        tool = inventory.tools[name]
+        return Diagnosis(name, "found", tool.version, tool.source, rows)
+    return Diagnosis(name, "missing", "", "", rows, "rva setup")
