@@ -44,7 +44,13 @@ def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Ma
         program = shutil.which(argv[0], path=env.get("PATH"))
         if program is None:
             raise ToolError(f"`{argv[0]}` was not found")
-        shell.run([program, *argv[1:]], cwd=root / check.cwd, env=env, log=record, on_line=lambda line: log.detail(f"{check.name}: {line}"))
+        shell.run(
+            [program, *argv[1:]],
+            cwd=root / check.cwd,
+            env=env,
+            log=record,
+            on_line=lambda line: log.detail(f"{check.name}: {line}"),
+        )
     except Interrupted:
         raise
     except RvaError as error:

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ import typer
 from rva import errors, host, matrix, report, shell
 from rva.errors import RvaError, Unavailable
 from rva.log import Log, wants_colour
-from rva.model import Matrix, Plan, Report, RowResult, Smoke, Target, to_json
+from rva.model import Matrix, Report, Target, to_json
 
 app = typer.Typer(
     name="rva",
@@ -37,14 +36,24 @@ app = typer.Typer(
 
 TargetOption = Annotated[
     list[str] | None,
-    typer.Option("--target", "-t", metavar="WHAT", help="all, host, a family, a recipe, a row id, a triple, P0-P2 or a glob; may be repeated"),
+    typer.Option(
+        "--target",
+        "-t",
+        metavar="WHAT",
+        help="all, host, a family, a recipe, a row id, a triple, P0-P2 or a glob; may be repeated",
+    ),
 ]
-ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", "-x", metavar="WHAT", help="leave these out; the same words as --target")]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", "-x", metavar="WHAT", help="leave these out; the same words as --target"),
+]
 ProfileOption = Annotated[str, typer.Option("--profile", metavar="NAME", help="release, ci (faster to build) or dev")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON on standard output")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="errors only")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="every line of every tool")]
-JobsOption = Annotated[int, typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)")]
+JobsOption = Annotated[
+    int, typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)")
+]
 PROFILES = ("release", "ci", "dev")
 
 
@@ -54,9 +63,16 @@ def build(
     exclude: ExcludeOption = None,
     jobs: JobsOption = 0,
     profile: ProfileOption = "release",
-    strict: Annotated[bool, typer.Option("--strict", help="a selected row that cannot be built here fails the run (exit 5)")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="a selected row that cannot be built here fails the run (exit 5)")
+    ] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", "-k", help="build the other rows when one fails")] = False,
-    smoke: Annotated[bool, typer.Option("--smoke/--no-smoke", help="run what can be run here on the reference cases")] = True,
+    export: Annotated[
+        Path | None, typer.Option("--export", metavar="DIR", help="also copy each selected row's files to DIR/<row>")
+    ] = None,
+    smoke: Annotated[
+        bool, typer.Option("--smoke/--no-smoke", help="run what can be run here on the reference cases")
+    ] = True,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -73,8 +89,17 @@ def build(
     targets = _select(table, target, exclude)
     _check_profile(profile)
     outcome = workflow.build(
-        root, table, targets, profile=profile, jobs=jobs or host.detect().cpus, keep_going=keep_going, smoke=smoke, log=log
+        root,
+        table,
+        targets,
+        profile=profile,
+        jobs=jobs or host.detect().cpus,
+        keep_going=keep_going,
+        with_smoke=smoke,
+        log=log,
     )
+    if export is not None:
+        workflow.export(root, outcome.manifest, targets, export.absolute())
     code = _exit_code(outcome.report, outcome.error, strict)
     final = msgspec.structs.replace(outcome.report, exit_code=code)
     if as_json:
@@ -121,13 +146,22 @@ def doctor(target: TargetOption = None, as_json: JsonOption = False) -> None:
         _print(to_json(checks))
     else:
         rows = [(c.name, c.status, c.version, c.source, f"{len(c.rows)} rows", c.fix or c.note) for c in checks]
-        _print(report.table(("tool", "status", "version", "from", "needed by", "note"), rows, colour=wants_colour(sys.stdout), width=_width()))
+        _print(
+            report.table(
+                ("tool", "status", "version", "from", "needed by", "note"),
+                rows,
+                colour=wants_colour(sys.stdout),
+                width=_width(),
+            )
+        )
 
 
 @app.command()
 def setup(
     target: TargetOption = None,
-    system: Annotated[bool, typer.Option("--system", help="also install emulators and a browser with apt (changes the system)")] = False,
+    system: Annotated[
+        bool, typer.Option("--system", help="also install emulators and a browser with apt (changes the system)")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="show what would be fetched and how big it is")] = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -145,7 +179,9 @@ def setup(
 
 @app.command()
 def clean(
-    cache: Annotated[bool, typer.Option("--cache", help="also remove this user's shared cache: toolchains and finished rows")] = False,
+    cache: Annotated[
+        bool, typer.Option("--cache", help="also remove this user's shared cache: toolchains and finished rows")
+    ] = False,
     tools: Annotated[bool, typer.Option("--tools", help="also remove this checkout's tool environments")] = False,
 ) -> None:
     """Remove dist/ and the build folders of this checkout.
@@ -160,7 +196,9 @@ def clean(
 
 @app.command()
 def test(
-    only: Annotated[list[str] | None, typer.Option("--only", metavar="STAGE", help="lint, unit, build or package; may be repeated")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="STAGE", help="lint, unit, build or package; may be repeated")
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -177,14 +215,22 @@ def test(
         _print(to_json(outcome))
     else:
         rows = [(c.stage, c.name, c.status, f"{c.duration_s:.1f} s", c.reason) for c in outcome.checks]
-        _print(report.table(("stage", "check", "status", "time", "note"), rows, colour=wants_colour(sys.stdout), width=_width()))
+        _print(
+            report.table(
+                ("stage", "check", "status", "time", "note"), rows, colour=wants_colour(sys.stdout), width=_width()
+            )
+        )
         passed, failed, idle = (sum(c.status == s for c in outcome.checks) for s in ("pass", "fail", "not-run"))
         _print(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
     raise typer.Exit(0 if all(c.status != "fail" for c in outcome.checks) else errors.CheckFailed.code)
 
 
 @app.command()
-def docs(check: Annotated[bool, typer.Option("--check", help="change nothing; fail where a generated file is out of date")] = False) -> None:
+def docs(
+    check: Annotated[
+        bool, typer.Option("--check", help="change nothing; fail where a generated file is out of date")
+    ] = False,
+) -> None:
     """Write the files generated from platforms.toml: its JSON schema and the README's table.
 
     Examples: rva docs; rva docs --check
@@ -223,7 +269,9 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last door: a click error, or a fault of rva itself
         code = _last_resort(error)
     sys.stdout.flush()
-    os._exit(code) if code == errors.Interrupted.code else sys.exit(code)
+    if code == errors.Interrupted.code:
+        os._exit(code)  # threads may still wait for children that are being ended
+    sys.exit(code)
 
 
 def _last_resort(error: Exception) -> int:
@@ -240,7 +288,11 @@ def _last_resort(error: Exception) -> int:
         where = f"; the traceback is in {record}"
     except OSError:
         where = ""
-    return _complain(errors.InternalError(f"{type(error).__name__}: {error}{where}", fix="this is a fault of rva: please report it with that file"))
+    return _complain(
+        errors.InternalError(
+            f"{type(error).__name__}: {error}{where}", fix="this is a fault of rva: please report it with that file"
+        )
+    )
 
 
 def _complain(error: RvaError) -> int:
@@ -299,5 +351,3 @@ def _print(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-

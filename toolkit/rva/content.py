@@ -45,7 +45,9 @@ def files(path: Path) -> Iterator[Path]:
 
 def key(parts: Mapping[str, object], sources: Iterable[str], digests: Digests) -> str:
     """The key of a row: its plan as data, its tools, and the content of its sources."""
-    text = msgspec.json.encode({"parts": parts, "sources": {s: digests.of(s) for s in sorted(set(sources))}}, order="deterministic")
+    text = msgspec.json.encode(
+        {"parts": parts, "sources": {s: digests.of(s) for s in sorted(set(sources))}}, order="deterministic"
+    )
     return hashlib.sha256(text).hexdigest()
 
 

@@ -13,7 +13,7 @@ from rva.model import Artifact, Manifest, RowPlan, to_json
 from rva.store import Store, StoredRow
 
 MANIFEST = "manifest.json"
-_EXECUTABLE = frozenset({"executable", "addon", "shared"})
+EXECUTABLE = frozenset({"executable", "addon", "shared"})
 
 Seal = tuple[int, int, int]
 
@@ -60,7 +60,7 @@ class Dist:
 
     def _place(self, artifact: Artifact, source: Path) -> None:
         target = self._dist / artifact.path
-        files.copy(source, target, executable=artifact.kind in _EXECUTABLE)
+        files.copy(source, target, executable=artifact.kind in EXECUTABLE)
         self._index[artifact.path] = (_seal(target), artifact.sha256)
 
     def _intact(self, artifact: Artifact) -> bool:
@@ -79,9 +79,9 @@ class Dist:
         return [path for path in found if path.relative_to(self._dist).as_posix() not in listed]
 
     def _remove_empty_folders(self) -> None:
-        for folder, _, _ in os.walk(self._dist, topdown=False):
-            if folder != str(self._dist) and not os.listdir(folder):
-                os.rmdir(folder)
+        for folder in sorted((p for p in self._dist.rglob("*") if p.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     def _read_index(self) -> dict[str, tuple[Seal, str]]:
         try:

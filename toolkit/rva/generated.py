@@ -37,7 +37,9 @@ def _readme(path: Path, matrix: Matrix) -> str:
     block = _BEGIN + "\n" + report.matrix_markdown(matrix) + "\n" + _END
     pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise CheckFailed(f"{path} has no place for the platform matrix", fix=f"add the lines {_BEGIN.strip()} and {_END.strip()}")
+        raise CheckFailed(
+            f"{path} has no place for the platform matrix", fix=f"add the lines {_BEGIN.strip()} and {_END.strip()}"
+        )
     return pattern.sub(lambda _: block, text)
 
 

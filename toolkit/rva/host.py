@@ -11,7 +11,14 @@ import platformdirs
 
 from rva.model import Host
 
-_CPUS = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64", "armv7l": "armv7", "armv8l": "armv7"}
+_CPUS = {
+    "x86_64": "x86_64",
+    "amd64": "x86_64",
+    "aarch64": "aarch64",
+    "arm64": "aarch64",
+    "armv7l": "armv7",
+    "armv8l": "armv7",
+}
 _NODE_CPUS = {"x86_64": "x64", "aarch64": "arm64", "armv7": "arm"}
 
 

@@ -55,6 +55,13 @@ def row_id(recipe: str, triple: str, variant: str) -> str:
     return f"{prefix}-{short}" + ("" if variant == "default" else f"-{variant}")
 
 
+def export_folder(row: str) -> str:
+    """Folder name of a row outside dist/: wasm-web-baseline is known as web, wasm-web-simd128 as web-simd."""
+    if not row.startswith("wasm-"):
+        return row
+    return row.removeprefix("wasm-").removesuffix("-baseline").replace("-simd128", "-simd")
+
+
 def addon(binary: str, triple: str) -> str:
     """File name of a Node.js addon, as the napi CLI and its loaders spell it."""
     return f"{binary}.{addon_abi(triple)}.node"

@@ -47,7 +47,9 @@ def make(
     return Plan(matrix.version, profile, tuple(rows))
 
 
-def _row(target: Target, triple: str, context: Context, tools: Tools, store: Store, digests: content.Digests) -> RowPlan:
+def _row(
+    target: Target, triple: str, context: Context, tools: Tools, store: Store, digests: content.Digests
+) -> RowPlan:
     draft = RECIPES[target.recipe](target, triple, context)
     absent = [name for name in draft.needs if name in tools.absences]
     missing = tuple(name for name in draft.needs if name not in tools.fingerprints)

@@ -18,7 +18,10 @@ def plan_table(plan: Plan, *, colour: bool, width: int) -> str:
     """What would be built, by which tool, from where, and what stands in the way."""
     rows = [(r.id, r.triple, r.build, r.tool, r.folder, r.status, r.reason) for r in plan.rows]
     counts = _counts(r.status for r in plan.rows)
-    return table(("row", "triple", "build", "tool", "from", "status", "note"), rows, colour=colour, width=width) + f"\n{counts}\n"
+    return (
+        table(("row", "triple", "build", "tool", "from", "status", "note"), rows, colour=colour, width=width)
+        + f"\n{counts}\n"
+    )
 
 
 def build_table(report: Report, *, colour: bool, width: int) -> str:
@@ -110,7 +113,7 @@ def _floor(system: str, libc: str, floor: str) -> str:
 def human(size: int) -> str:
     """A size in bytes as a person reads it."""
     value, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB"):  # noqa: B007 - the last unit stays
+    for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
             break
         value /= 1000

@@ -30,6 +30,7 @@ class Workshop(Struct, frozen=True):
     store: Store
     environments: Mapping[tuple[str, ...], Mapping[str, str]]
     compiler: str
+    compiler_key: str
     jobs: int
     keep_going: bool
 
@@ -107,8 +108,16 @@ def _run_step(
     argv = [fill(a, places) for a in step.argv]
     program = shutil.which(argv[0], path=env.get("PATH"))
     if program is None:
-        raise ToolError(f"{row.id}: `{argv[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it")
-    shell.run([program, *argv[1:]], cwd=Path(fill(step.cwd, places)), env=env, log=log, on_line=lambda line: progress.line(row, line))
+        raise ToolError(
+            f"{row.id}: `{argv[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it"
+        )
+    shell.run(
+        [program, *argv[1:]],
+        cwd=Path(fill(step.cwd, places)),
+        env=env,
+        log=log,
+        on_line=lambda line: progress.line(row, line),
+    )
 
 
 def _collect(output: Output, finished: Path, places: Mapping[str, str], shop: Workshop) -> StoredFile:
@@ -131,7 +140,9 @@ def _inspect(row: RowPlan, finished: Path, shop: Workshop, kept: Sequence[Stored
     faults = [
         f"{file.name}: {fault}"
         for file in kept
-        for fault in check.check(finished / file.name, file.kind, target, row.triple, budget=budget, forbidden=forbidden)
+        for fault in check.check(
+            finished / file.name, file.kind, target, row.triple, budget=budget, forbidden=forbidden
+        )
     ]
     if faults:
         raise CheckFailed(f"{row.id}: what was built does not match its row\n  " + "\n  ".join(faults))
@@ -141,7 +152,8 @@ def _places(row: RowPlan, shop: Workshop, stage: Path) -> dict[str, str]:
     return {
         "@root@": str(shop.root),
         "@stage@": str(stage),
-        "@target@": str(shop.root / ".rva" / "target" / row.lane),
+        # Cargo does not notice another compiler's standard library in the same folder, so the compiler is in its name.
+        "@target@": str(shop.root / ".rva" / "target" / shop.compiler_key / row.lane),
         "@cargo@": str(shop.cargo_home),
         "@cache@": str(shop.cache),
     }
@@ -157,7 +169,9 @@ def fill(text: str, places: Mapping[str, str]) -> str:
 def _without_work(row: RowPlan, store: Store) -> RowResult:
     stored = store.find(row.key) if row.status == "current" else None
     if stored is not None:
-        return _result(row, "current", stored.duration_s, files=len(stored.files), size=sum(f.size for f in stored.files))
+        return _result(
+            row, "current", stored.duration_s, files=len(stored.files), size=sum(f.size for f in stored.files)
+        )
     return _result(row, "unavailable" if row.status == "unavailable" else "not-run", reason=row.reason, fix=row.fix)
 
 

@@ -96,7 +96,9 @@ def _replay(
     except RvaError as error:
         return Smoke(target.id, "fail", reason=error.what, duration_s=round(time.monotonic() - started, 1))
     verdict = _judge(target.id, result, record)
-    log.say(f"smoke {verdict.status}  {target.id}  {verdict.passed} cases, {verdict.failed} failed  {verdict.duration_s:.1f} s")
+    log.say(
+        f"smoke {verdict.status}  {target.id}  {verdict.passed} cases, {verdict.failed} failed  {verdict.duration_s:.1f} s"
+    )
     return verdict
 
 
@@ -107,10 +109,22 @@ def _judge(row: str, result: shell.Result, record: Path) -> Smoke:
         summary = json.loads(result.output.strip().splitlines()[-1])
         passed, failed = int(summary["passed"]), int(summary["failed"])
     except (IndexError, ValueError, KeyError, TypeError):
-        return Smoke(row, "fail", reason=f"the smoke test gave no summary (exit status {result.returncode}); see {record}", duration_s=seconds)
+        return Smoke(
+            row,
+            "fail",
+            reason=f"the smoke test gave no summary (exit status {result.returncode}); see {record}",
+            duration_s=seconds,
+        )
     if result.returncode == 0 and failed == 0 and passed > 0:
         return Smoke(row, "pass", passed, 0, duration_s=seconds)
-    return Smoke(row, "fail", passed, failed, duration_s=seconds, reason=f"{failed} of {passed + failed} cases failed; see {record}")
+    return Smoke(
+        row,
+        "fail",
+        passed,
+        failed,
+        duration_s=seconds,
+        reason=f"{failed} of {passed + failed} cases failed; see {record}",
+    )
 
 
 def _key(artifacts: Sequence[Artifact], matrix: Matrix, target: Target, digests: content.Digests) -> str:

@@ -13,11 +13,11 @@ from pathlib import Path
 import filelock
 from msgspec import Struct
 
-from rva import checks, content, dist, files, host, run, shell, smoke, toolchain
+from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
 from rva import plan as planning
 from rva.errors import CheckFailed, RvaError
 from rva.log import Log
-from rva.model import Manifest, Matrix, Plan, Report, RowPlan, Target
+from rva.model import Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
 from rva.store import Store
 
 
@@ -47,7 +47,15 @@ def plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str) -> 
 
 
 def build(
-    root: Path, table: Matrix, targets: Sequence[Target], *, profile: str, jobs: int, keep_going: bool, smoke: bool, log: Log
+    root: Path,
+    table: Matrix,
+    targets: Sequence[Target],
+    *,
+    profile: str,
+    jobs: int,
+    keep_going: bool,
+    with_smoke: bool,
+    log: Log,
 ) -> Outcome:
     """Set up, plan, run, place, smoke."""
     started = time.monotonic()
@@ -62,9 +70,18 @@ def build(
         rows = [row for row in whole.rows if row.id in selected]
         results, error = run.execute(rows, _workshop(root, table, rows, inventory, jobs, keep_going), log)
         manifest = _place(root, table, whole, selected)
-        verdicts = _smoke(root, table, targets, manifest, inventory, log) if smoke else ()
+        verdicts = _smoke(root, table, targets, manifest, inventory, log) if with_smoke else ()
     report = Report(table.version, results, verdicts, round(time.monotonic() - started, 1))
     return Outcome(report, manifest, error)
+
+
+def export(root: Path, manifest: Manifest, targets: Sequence[Target], folder: Path) -> None:
+    """Copy the finished files of the selected rows to FOLDER/<row>, for tools that look there."""
+    wanted = {t.id for t in targets}
+    for artifact in manifest.artifacts:
+        if artifact.id in wanted and artifact.build != "stand-in":
+            target = folder / naming.export_folder(artifact.id) / Path(artifact.path).name
+            files.copy(root / "dist" / artifact.path, target, executable=artifact.kind in dist.EXECUTABLE)
 
 
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
@@ -96,7 +113,14 @@ def diagnose(root: Path, table: Matrix, targets: Sequence[Target]) -> list[Diagn
 def clean(root: Path, *, cache: bool, tools: bool) -> list[str]:
     """Remove what builds made; returns what was removed."""
     state = root / ".rva"
-    doomed = [root / "dist", state / "target", state / "stage", state / "logs", state / "dist-index.json", state / "smoke.json"]
+    doomed = [
+        root / "dist",
+        state / "target",
+        state / "stage",
+        state / "logs",
+        state / "dist-index.json",
+        state / "smoke.json",
+    ]
     if tools:
         doomed += toolchain.project_folders(root)
     if cache:
@@ -167,7 +191,9 @@ def _plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str, in
     return planning.make(table, targets, host.detect(), tools, store, content.Digests(root), profile)
 
 
-def _provide(root: Path, table: Matrix, names: set[str], inventory: toolchain.Inventory, log: Log) -> toolchain.Inventory:
+def _provide(
+    root: Path, table: Matrix, names: set[str], inventory: toolchain.Inventory, log: Log
+) -> toolchain.Inventory:
     _announce(toolchain.needs(names, inventory), log)
     with log.stage("set-up"):
         return toolchain.provide(names, inventory, log)
@@ -185,10 +211,13 @@ def _workshop(
     root: Path, table: Matrix, rows: Sequence[RowPlan], inventory: toolchain.Inventory, jobs: int, keep_going: bool
 ) -> run.Workshop:
     environments = {row.needs: toolchain.environment(inventory, row.needs) for row in rows if row.status == "build"}
-    compiler = inventory.tools["rust"].version if "rust" in inventory.tools else ""
+    rust = inventory.tools.get("rust")
+    compiler, compiler_key = (rust.version, rust.fingerprint[:12]) if rust else ("", "none")
     cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     cache = host.cache_dir()
-    return run.Workshop(root, cache, cargo_home, table, Store(cache / "store"), environments, compiler, jobs, keep_going)
+    return run.Workshop(
+        root, cache, cargo_home, table, Store(cache / "store"), environments, compiler, compiler_key, jobs, keep_going
+    )
 
 
 def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manifest:
@@ -200,7 +229,9 @@ def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manife
     return place.update(rows, Store(host.cache_dir() / "store"), table.version, commit(root))
 
 
-def _smoke(root: Path, table: Matrix, targets: Sequence[Target], manifest: Manifest, inventory: toolchain.Inventory, log: Log):  # type: ignore[no-untyped-def]
+def _smoke(
+    root: Path, table: Matrix, targets: Sequence[Target], manifest: Manifest, inventory: toolchain.Inventory, log: Log
+) -> tuple[Smoke, ...]:
     names = ("wasmtime", "node")
     env = toolchain.environment(inventory, tuple(n for n in names if n in inventory.tools))
     return smoke.run(manifest, targets, table, host.detect(), root, _programs(inventory), env, log)
@@ -210,6 +241,7 @@ def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
     """What {python}, {node} and the like stand for in a command of platforms.toml."""
     programs = {name: [tool.path] for name, tool in inventory.tools.items() if name in ("node", "npm", "python", "dev")}
     programs.setdefault("python", [sys.executable])
+    programs["self"] = [sys.executable, str(Path(sys.argv[0]).absolute())]
     return programs
 
 
@@ -225,13 +257,15 @@ def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks
 
 def _build_stage(root: Path, table: Matrix, log: Log) -> list[checks.Verdict]:
     jobs = host.detect().cpus
-    outcome = build(root, table, table.targets, profile="release", jobs=jobs, keep_going=True, smoke=True, log=log)
+    outcome = build(root, table, table.targets, profile="release", jobs=jobs, keep_going=True, with_smoke=True, log=log)
     verdicts = []
     for row in outcome.report.rows:
         status = {"built": "pass", "current": "pass", "failed": "fail"}.get(row.status, "not-run")
         mark = ":stand-in" if row.build == "stand-in" else ""
         verdicts.append(checks.Verdict("build", f"{row.id}{mark}", status, row.duration_s, row.reason.split("\n")[0]))  # type: ignore[arg-type]
-    verdicts += [checks.Verdict("smoke", s.id, s.status, s.duration_s, s.reason.split("\n")[0]) for s in outcome.report.smoke]
+    verdicts += [
+        checks.Verdict("smoke", s.id, s.status, s.duration_s, s.reason.split("\n")[0]) for s in outcome.report.smoke
+    ]
     if outcome.error is not None and not any(v.status == "fail" for v in verdicts):
         raise CheckFailed(outcome.error.what)
     return verdicts

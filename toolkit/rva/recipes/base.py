@@ -79,7 +79,7 @@ def cargo(target: Target, triple: str, context: Context, verb: str, arguments: S
         "zig": ("cargo-zigbuild", "zigbuild" if verb == "build" else verb),
         "xwin": ("cargo-xwin", "xwin", verb),
     }[how]
-    return (*head, "--locked", "--target", wanted, *arguments)
+    return (*head, "--locked", "--offline", "--target", wanted, *arguments)
 
 
 def environment(target: Target, flags: Sequence[str] = ()) -> dict[str, str]:
@@ -97,5 +97,9 @@ def environment(target: Target, flags: Sequence[str] = ()) -> dict[str, str]:
 def tool_name(triple: str, context: Context) -> str:
     """The cargo front end that builds a triple here, with its version."""
     tools = context.matrix.tools
-    names = {"plain": "cargo", "zig": f"cargo-zigbuild {tools['cargo-zigbuild']}", "xwin": f"cargo-xwin {tools['cargo-xwin']}"}
+    names = {
+        "plain": "cargo",
+        "zig": f"cargo-zigbuild {tools['cargo-zigbuild']}",
+        "xwin": f"cargo-xwin {tools['cargo-xwin']}",
+    }
     return names[linker(triple, context.host)]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from rva import naming
 from rva.model import Output, Step, Target
 from rva.recipes.base import (
-    Context, Draft, cargo, cargo_profile, environment, linker_needs, profile_folder, recipe_of, tool_name,
+    Context,
+    Draft,
+    cargo,
+    cargo_profile,
+    environment,
+    linker_needs,
+    profile_folder,
+    recipe_of,
+    tool_name,
 )  # fmt: skip
 
 
@@ -15,7 +23,11 @@ def program(target: Target, triple: str, context: Context) -> Draft:
     profile = cargo_profile(context)
     flags = ("-Clink-self-contained=no",) if target.libc == "musl" else ()
     arguments = ("--profile", profile, "-p", recipe.crate, "--bin", recipe.binary)
-    step = Step(f"cargo build {recipe.crate}", cargo(target, triple, context, "build", arguments), env=environment(target, flags))
+    step = Step(
+        f"cargo build {recipe.crate}",
+        cargo(target, triple, context, "build", arguments),
+        env=environment(target, flags),
+    )
     name = naming.executable(recipe.binary, triple)
     output = Output(name, "executable", f"@target@/{triple}/{profile_folder(profile)}/{name}")
     return Draft(tool_name(triple, context), triple, linker_needs(triple, context.host), (step,), (output,))

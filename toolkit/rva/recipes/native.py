@@ -5,7 +5,16 @@ from __future__ import annotations
 from rva import naming
 from rva.model import Output, Step, Target
 from rva.recipes.base import (
-    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, profile_folder, recipe_of, tool_name,
+    Context,
+    Draft,
+    cargo,
+    cargo_profile,
+    environment,
+    linker,
+    linker_needs,
+    profile_folder,
+    recipe_of,
+    tool_name,
 )  # fmt: skip
 
 
@@ -57,11 +66,13 @@ def wheel(target: Target, triple: str, context: Context) -> Draft:
     zig = ("--zig",) if linker(triple, context.host) == "zig" else ()
     musl = target.libc == "musl"
     flags = ("-Ctarget-feature=-crt-static",) if musl else ()
-    tag = {"glibc": ("--compatibility", "manylinux_2_17"), "musl": ("--compatibility", "musllinux_1_2")}.get(target.libc, ())
+    tag = {"glibc": ("--compatibility", "manylinux_2_17"), "musl": ("--compatibility", "musllinux_1_2")}.get(
+        target.libc, ()
+    )
     step = Step(
         f"maturin build for {triple}",
         (
-            "maturin", "build", "--locked", "--profile", cargo_profile(context), "--target", triple, *zig, *tag,
+            "maturin", "build", "--locked", "--offline", "--profile", cargo_profile(context), "--target", triple, *zig, *tag,
             "--manifest-path", f"@root@/{recipe.folder}/Cargo.toml", "--out", "@stage@/out",
         ),
         env=environment(target, flags),
@@ -69,7 +80,13 @@ def wheel(target: Target, triple: str, context: Context) -> Draft:
     name = naming.wheel(recipe.package, context.matrix.version, triple)
     needs = (*linker_needs(triple, context.host), "maturin")
     lane = f"{triple}-dynamic" if musl else triple
-    return Draft(f"maturin {context.matrix.tools['maturin']}", lane, needs, (step,), (Output(name, "wheel", f"@stage@/out/{name}"),))
+    return Draft(
+        f"maturin {context.matrix.tools['maturin']}",
+        lane,
+        needs,
+        (step,),
+        (Output(name, "wheel", f"@stage@/out/{name}"),),
+    )
 
 
 def sdist(target: Target, triple: str, context: Context) -> Draft:
@@ -88,7 +105,7 @@ def sdist(target: Target, triple: str, context: Context) -> Draft:
 def crate(target: Target, triple: str, context: Context) -> Draft:
     """The Rust crate: its content listed, packed, and built from the package."""
     recipe = recipe_of(target, context)
-    select = ("--locked", "--allow-dirty", "-p", recipe.crate)
+    select = ("--locked", "--offline", "--allow-dirty", "-p", recipe.crate)
     steps = (
         Step("cargo package --list", ("cargo", "package", "--list", *select), env=environment(target)),
         Step("cargo package", ("cargo", "package", *select), env=environment(target)),

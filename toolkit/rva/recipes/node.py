@@ -5,7 +5,16 @@ from __future__ import annotations
 from rva import naming
 from rva.model import Output, Step, Target
 from rva.recipes.base import (
-    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, profile_folder, recipe_of, tool_name,
+    Context,
+    Draft,
+    cargo,
+    cargo_profile,
+    environment,
+    linker,
+    linker_needs,
+    profile_folder,
+    recipe_of,
+    tool_name,
 )  # fmt: skip
 
 
@@ -20,11 +29,12 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
     if triple != target.triple:
         return _by_cargo(target, triple, context, name)
     cross = () if linker(triple, context.host) == "plain" else ("--cross-compile",)
+    wanted = f"{triple}.{target.floor}" if target.libc == "glibc" and cross else triple
     step = Step(
         f"napi build for {triple}",
         (
-            "npx", "--no-install", "napi", "build", "--platform", "--target", triple, "--profile", profile, *cross,
-            "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "index.js", "--dts", "index.d.ts", "--", "--locked",
+            "npx", "--no-install", "napi", "build", "--platform", "--target", wanted, "--profile", profile, *cross,
+            "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "index.js", "--dts", "index.d.ts", "--", "--locked", "--offline",
         ),
         cwd=f"@root@/{recipe.folder}",
         env=environment(target, flags),
@@ -41,7 +51,9 @@ def _by_cargo(target: Target, triple: str, context: Context, name: str) -> Draft
     recipe = recipe_of(target, context)
     profile = cargo_profile(context)
     arguments = ("--profile", profile, "-p", recipe.crate)
-    step = Step(f"cargo build {recipe.crate}", cargo(target, triple, context, "build", arguments), env=environment(target))
+    step = Step(
+        f"cargo build {recipe.crate}", cargo(target, triple, context, "build", arguments), env=environment(target)
+    )
     library = naming.shared(recipe.crate.replace("-", "_"), triple)
     source = f"@target@/{triple}/{profile_folder(profile)}/{library}"
     needs = linker_needs(triple, context.host)

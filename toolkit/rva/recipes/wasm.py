@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rva import naming
-from rva.model import Output, Step, Target
+from rva.model import Kind, Output, Step, Target
 from rva.recipes.base import Context, Draft, cargo_profile, environment, profile_folder, recipe_of
 
 _FEATURES = {
@@ -23,11 +23,16 @@ def package(target: Target, triple: str, context: Context) -> Draft:
         (
             "wasm-pack", "--log-level", "warn", "build", f"@root@/{recipe.folder}",
             "--mode", "no-install", "--target", home, "--out-dir", "@stage@/pkg", "--out-name", name,
-            "--no-pack", "--profile", cargo_profile(context, wasm=True), "--", "--locked",
+            "--no-pack", "--profile", cargo_profile(context, wasm=True), "--", "--locked", "--offline",
         ),
         env=environment(target, _FEATURES[level]),
     )  # fmt: skip
-    parts = [(f"{name}_bg.wasm", "module"), (f"{name}.js", "glue"), (f"{name}.d.ts", "types"), (f"{name}_bg.wasm.d.ts", "types")]
+    parts: list[tuple[str, Kind]] = [
+        (f"{name}_bg.wasm", "module"),
+        (f"{name}.js", "glue"),
+        (f"{name}.d.ts", "types"),
+        (f"{name}_bg.wasm.d.ts", "types"),
+    ]
     if home == "bundler":
         parts.append((f"{name}_bg.js", "glue"))
     outputs = tuple(Output(file, kind, f"@stage@/pkg/{file}") for file, kind in parts)
@@ -51,7 +56,7 @@ def _wasi(target: Target, triple: str, context: Context, part: str, file: str) -
     profile = cargo_profile(context)
     step = Step(
         f"cargo build {recipe.crate}",
-        ("cargo", "build", "--locked", "--target", triple, "--profile", profile, "-p", recipe.crate, part),
+        ("cargo", "build", "--locked", "--offline", "--target", triple, "--profile", profile, "-p", recipe.crate, part),
         env=environment(target),
     )
     source = f"@target@/{triple}/{profile_folder(profile)}/{file}"
