@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -37,6 +38,7 @@ class Workshop(Struct, frozen=True):
 
 def execute(rows: Sequence[RowPlan], shop: Workshop, log: Log) -> tuple[tuple[RowResult, ...], RvaError | None]:
     """Build the rows whose status is `build`; return every row's result and the first error met."""
+    files.remove(stage_root(shop.root))
     todo = [row for row in rows if row.status == "build"]
     lanes: dict[str, list[RowPlan]] = {}
     for row in todo:
@@ -80,7 +82,8 @@ def _attempt(row: RowPlan, shop: Workshop, progress: _Progress, stop: threading.
 
 
 def _build(row: RowPlan, shop: Workshop, progress: _Progress) -> StoredRow:
-    stage = files.make_folder(shop.root / ".rva" / "stage" / f"{row.id}.{row.build}")
+    # A run that was killed may have left children that still write; they know another run's folder.
+    stage = files.make_folder(stage_root(shop.root) / f"{os.getpid()}-{time.time_ns()}" / f"{row.id}.{row.build}")
     log = shop.root / ".rva" / "logs" / f"{row.id}.{row.build}.log"
     files.write(log, "")
     places = _places(row, shop, stage)
@@ -97,8 +100,13 @@ def _build(row: RowPlan, shop: Workshop, progress: _Progress) -> StoredRow:
     except OSError as error:
         raise shell.from_os_error(error, f"building {row.id}") from error
     finally:
-        files.remove(stage)
+        files.remove(stage.parent)
     return stored
+
+
+def stage_root(root: Path) -> Path:
+    """Where rows are put together; whatever lies there when a run begins was left by one that was killed."""
+    return root / ".rva" / "stage"
 
 
 def _run_step(

@@ -41,7 +41,8 @@ _NETWORK_WORDS = (
 )
 
 _children: set[subprocess.Popen[bytes]] = set()
-_children_lock = threading.Lock()
+# Re-entrant: the signal handler runs in the main thread, which may be holding it.
+_children_lock = threading.RLock()
 _stopping = threading.Event()
 
 
