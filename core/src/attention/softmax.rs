@@ -1,0 +1,318 @@
+//! The one softmax of this crate: online, over blocks of keys, so that one-shot, batched, sharded and streamed calls
+//! run the same code.
+//!
+//! Source: Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018; Rabe and Staats,
+//! "Self-attention does not need O(n²) memory", 2021.
+
+use crate::dispatch::Kernel;
+use crate::kernels::rows::{Pick, Rows};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Keys a block: its scores and weights stay in the first-level cache, and `f32` sums stay short. The split depends
+/// on nothing but the number of keys (D50).
+const BLOCK: usize = 256;
+
+/// Dropout of attention weights during training (D36).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dropout {
+    pub probability: f64,
+    pub seed: u64,
+}
+
+impl Dropout {
+    /// Factor of one weight: 0 where it is dropped, else 1/(1 − p). A function of its place alone, so that the
+    /// order of evaluation does not matter.
+    fn factor(&self, stream: u64, key: usize) -> f32 {
+        let place = mix(self.seed ^ mix(stream)).wrapping_add(key as u64);
+        let uniform = (mix(place) >> 11) as f64 / (1_u64 << 53) as f64;
+        if uniform < self.probability {
+            0.0
+        } else {
+            (1.0 / (1.0 - self.probability)) as f32
+        }
+    }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea and Flood 2014) after its increment.
+fn mix(z: u64) -> u64 {
+    let z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+/// How a key scores and a value counts.
+#[derive(Clone, Copy)]
+pub(crate) enum Geometry<'a> {
+    /// Score q·k·scale, weighted mean of the values.
+    Dot {
+        /// 1/√d.
+        scale: f32,
+    },
+    /// Score −d(q, k) in the Poincaré ball, gyromidpoint of the values.
+    Ball(Ball<'a>),
+}
+
+/// What hyperbolic attention computes once a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Ball<'a> {
+    /// c, for curvature −c.
+    pub c: f64,
+    /// 1 − c‖q‖² of this query.
+    pub query_gap: f64,
+    /// 1 − c‖k‖² of each key.
+    pub key_gaps: &'a [f64],
+    /// λ = 2/(1 − c‖v‖²) of each value.
+    pub conformal: &'a [f64],
+}
+
+impl Ball<'_> {
+    /// −2/√c · asinh(√c‖q − k‖ / √((1 − c‖q‖²)(1 − c‖k‖²))), from the squared distance (D38).
+    fn score(&self, squared_distance: f32, key: usize) -> f32 {
+        let gap = self.query_gap * self.key_gaps.get(key).copied().unwrap_or(1.0);
+        let sinh = libm::sqrt(self.c * f64::from(squared_distance) / gap);
+        (-2.0 / libm::sqrt(self.c) * libm::asinh(sinh)) as f32
+    }
+}
+
+/// Everything about one query (of one head) but the query's own running sums.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub kernel: Kernel,
+    pub geometry: Geometry<'a>,
+    pub query: &'a [f32],
+    pub keys: Rows<'a>,
+    pub values: Rows<'a>,
+    pub dropout: Option<Dropout>,
+    /// Names this query and head among all, for dropout.
+    pub stream: u64,
+}
+
+/// Running softmax of one query: weights are e^(score − max).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Partial {
+    /// Largest score so far, −∞ before the first.
+    pub max: f32,
+    /// Σ w, or Σ w(λ − 1) in the ball.
+    pub sum: f64,
+    /// Σ w·v, or Σ w·λ·v in the ball.
+    pub total: Vec<f64>,
+}
+
+impl Partial {
+    pub fn new(width: usize) -> Self {
+        Partial { max: f32::NEG_INFINITY, sum: 0.0, total: vec![0.0; width] }
+    }
+
+    pub fn reset(&mut self) {
+        self.max = f32::NEG_INFINITY;
+        self.sum = 0.0;
+        self.total.fill(0.0);
+    }
+
+    /// Raises the reference score to at least `score`.
+    fn raise(&mut self, score: f32) {
+        if score > self.max {
+            let shrink = libm::exp(f64::from(self.max) - f64::from(score));
+            self.sum *= shrink;
+            self.total.iter_mut().for_each(|total| *total *= shrink);
+            self.max = score;
+        }
+    }
+
+    /// Adds the keys of another partial softmax of the same query.
+    pub fn merge(&mut self, other: &Partial) {
+        if other.is_empty() {
+            return;
+        }
+        self.raise(other.max);
+        let shrink = libm::exp(f64::from(other.max) - f64::from(self.max));
+        self.sum += other.sum * shrink;
+        for (total, addend) in self.total.iter_mut().zip(&other.total) {
+            *total += addend * shrink;
+        }
+    }
+
+    /// Whether no key was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.max == f32::NEG_INFINITY && self.sum == 0.0
+    }
+
+    /// Whether nothing went beyond the numbers.
+    pub fn is_finite(&self) -> bool {
+        self.sum.is_finite() && self.total.iter().all(|total| total.is_finite())
+    }
+
+    /// Writes the attention's result.
+    pub fn finish(&self, c: Option<f64>, out: &mut [f32]) {
+        match c {
+            None => {
+                for (result, total) in out.iter_mut().zip(&self.total) {
+                    *result = (total / self.sum) as f32;
+                }
+            }
+            // Every weight dropped: the midpoint of nothing is the origin.
+            Some(_) if self.sum == 0.0 => out.fill(0.0),
+            Some(c) => midpoint(c, &self.total, self.sum, out),
+        }
+    }
+}
+
+/// ½ ⊗ (total / sum), which is m / (1 + √(1 − c‖m‖²)): the gyromidpoint (D37).
+fn midpoint(c: f64, total: &[f64], sum: f64, out: &mut [f32]) {
+    let squared: f64 = total.iter().map(|x| (x / sum) * (x / sum)).sum();
+    let root = libm::sqrt((1.0 - c * squared).max(0.0));
+    // Rounding to f32 must not leave the ball.
+    let norm = libm::sqrt(squared) / (1.0 + root);
+    let limit = crate::poincare::LARGEST_NORM / libm::sqrt(c);
+    let cut = if norm > limit { limit / norm } else { 1.0 };
+    for (result, x) in out.iter_mut().zip(total) {
+        *result = (x / sum / (1.0 + root) * cut) as f32;
+    }
+}
+
+/// Buffers of one call, reused from query to query.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    scores: Vec<f32>,
+    coefficients: Vec<f64>,
+    block_total: Vec<f32>,
+    order: Vec<usize>,
+    best: Vec<f32>,
+}
+
+/// A buffer of exactly `len` elements; grows once.
+fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
+    buffer.clear();
+    buffer.resize(len, T::default());
+    buffer
+}
+
+/// Attends to the picked keys, or to the `neighbors` best of them.
+pub(crate) fn attend(
+    task: &Task<'_>,
+    pick: Pick<'_>,
+    neighbors: Option<usize>,
+    scratch: &mut Scratch,
+    partial: &mut Partial,
+) {
+    match neighbors {
+        Some(k) if k < pick.len() => {
+            select(task, pick, k, scratch);
+            let order = core::mem::take(&mut scratch.order);
+            let best = core::mem::take(&mut scratch.best);
+            attend_scored(task, Pick::List(&order), &best, scratch, partial);
+            (scratch.order, scratch.best) = (order, best);
+        }
+        _ => {
+            for from in (0..pick.len()).step_by(BLOCK) {
+                let block = pick.part(from, BLOCK);
+                score(task, block, sized(&mut scratch.scores, block.len()));
+                absorb(task, block, scratch, partial);
+            }
+        }
+    }
+}
+
+/// Attends to picked keys whose scores are known.
+pub(crate) fn attend_scored(
+    task: &Task<'_>,
+    pick: Pick<'_>,
+    scores: &[f32],
+    scratch: &mut Scratch,
+    partial: &mut Partial,
+) {
+    for (i, scores) in scores.chunks(BLOCK).enumerate() {
+        sized(&mut scratch.scores, scores.len()).copy_from_slice(scores);
+        absorb(task, pick.part(i * BLOCK, BLOCK), scratch, partial);
+    }
+}
+
+/// Scores of the picked keys.
+fn score(task: &Task<'_>, pick: Pick<'_>, scores: &mut [f32]) {
+    match task.geometry {
+        Geometry::Dot { scale } => task.kernel.products(task.query, task.keys, pick, scale, scores),
+        Geometry::Ball(ball) => {
+            task.kernel.squared_distances(task.query, task.keys, pick, scores);
+            for (i, score) in scores.iter_mut().enumerate() {
+                *score = ball.score(*score, pick.row(i));
+            }
+        }
+    }
+}
+
+/// Leaves the k best picks in `scratch.order`, ascending, and their scores in `scratch.best`.
+pub(crate) fn select(task: &Task<'_>, pick: Pick<'_>, k: usize, scratch: &mut Scratch) {
+    let scores = sized(&mut scratch.scores, pick.len());
+    score(task, pick, scores);
+    best_places(scores, k, &mut scratch.order);
+    scratch.best.clear();
+    scratch.best.extend(scratch.order.iter().filter_map(|&i| scores.get(i)));
+    // From places in the pick to rows; a pick ascends, so the order stays.
+    scratch.order.iter_mut().for_each(|place| *place = pick.row(*place));
+}
+
+impl Scratch {
+    /// The rows and scores that [`select`] left.
+    pub fn selected(&self) -> impl Iterator<Item = (usize, f32)> + '_ {
+        self.order.iter().copied().zip(self.best.iter().copied())
+    }
+}
+
+/// Places of the k largest scores, ascending; ties go to the lower place, −0 equals 0, a NaN counts as largest so
+/// that it reaches the result and is found there.
+pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>) {
+    places.clear();
+    places.extend(0..scores.len());
+    if k < places.len() {
+        let key = |place: usize| {
+            let score = scores.get(place).copied().unwrap_or(f32::NEG_INFINITY) + 0.0;
+            if score.is_nan() {
+                f32::NAN.abs()
+            } else {
+                score
+            }
+        };
+        places.select_nth_unstable_by(k, |&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
+        places.truncate(k);
+        places.sort_unstable();
+    }
+}
+
+/// Adds a block of keys whose scores stand in `scratch.scores`.
+fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut Partial) {
+    let scores = scratch.scores.as_mut_slice();
+    partial.raise(task.kernel.maximum(scores));
+    let sum = task.kernel.weigh(scores, partial.max);
+    match task.geometry {
+        Geometry::Dot { .. } => {
+            partial.sum += sum;
+            drop_weights(task, block, scores);
+            let total = sized(&mut scratch.block_total, partial.total.len());
+            task.kernel.accumulate(scores, task.values, block, total);
+            for (sum, addend) in partial.total.iter_mut().zip(total.iter()) {
+                *sum += f64::from(*addend);
+            }
+        }
+        Geometry::Ball(ball) => {
+            drop_weights(task, block, scores);
+            // In f64: near the boundary 1 − c‖m‖² of the midpoint would lose every digit of an f32 sum.
+            let coefficients = sized(&mut scratch.coefficients, scores.len());
+            for (i, (coefficient, weight)) in coefficients.iter_mut().zip(scores.iter()).enumerate() {
+                let conformal = ball.conformal.get(block.row(i)).copied().unwrap_or(2.0);
+                partial.sum += f64::from(*weight) * (conformal - 1.0);
+                *coefficient = f64::from(*weight) * conformal;
+            }
+            task.kernel.accumulate_f64(coefficients, task.values, block, &mut partial.total);
+        }
+    }
+}
+
+fn drop_weights(task: &Task<'_>, block: Pick<'_>, weights: &mut [f32]) {
+    if let Some(dropout) = task.dropout {
+        for (i, weight) in weights.iter_mut().enumerate() {
+            *weight *= dropout.factor(task.stream, block.row(i));
+        }
+    }
+}

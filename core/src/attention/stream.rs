@@ -1,0 +1,779 @@
+//! Attention whose keys and values arrive in chunks, and partial results that merge.
+
+use super::engine::{self, Mechanism, Memory, Settings};
+use super::linear::{Chunk, Sums};
+use super::scaled_dot::ScaledDotProductAttention;
+use super::softmax::{self, Partial, Scratch};
+use super::Attention;
+use crate::dispatch::Kernel;
+use crate::error::{Error, Needed, Result};
+use crate::kernels::rows::Pick;
+use crate::options::Options;
+use crate::shape::{self, Shape};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// A computation in progress: fixed queries, and the keys seen so far, reduced to running sums.
+///
+/// Any chunking of the keys gives the one-shot result, up to rounding. States over different shards of the keys
+/// [`merge`](AttentionState::merge), in the order of the shards where top-k ties or causal order make order matter;
+/// merging is associative. A state can travel as bytes.
+///
+/// Made by [`Attention::stream`] of any mechanism, or by [`new`](AttentionState::new) for scaled dot-product. Memory
+/// does not grow with the number of keys: O(m·dv), O(m·k·dv) with top-k, O(d·dv) for linear, and in causal order the
+/// last m − 1 keys and values besides.
+///
+/// ```
+/// use ruvector_attention::{Attention, AttentionState, Options, ScaledDotProductAttention};
+/// let (query, keys, values) = ([1.0, 2.0], [0.5, 0.1, 0.2, 0.7, 0.9, 0.3], [1.0, 2.0, 3.0]);
+///
+/// let mut first = AttentionState::new(&query, 2, 1, &Options::default())?;
+/// first.push(&keys[..2], &values[..1])?;
+/// let mut second = AttentionState::new(&query, 2, 1, &Options::default())?;
+/// second.push(&keys[2..], &values[1..])?;
+/// first.merge(&AttentionState::from_bytes(&second.to_bytes())?)?;
+///
+/// let whole = ScaledDotProductAttention::new(2)?.forward(&query, &keys, &values)?;
+/// assert!((first.finish()?[0] - whole[0]).abs() < 1e-6);
+/// # Ok::<(), ruvector_attention::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AttentionState {
+    mechanism: Mechanism,
+    kernel: Kernel,
+    queries: Vec<f32>,
+    query_gaps: Vec<f64>,
+    dim: usize,
+    value_dim: usize,
+    neighbors: Option<usize>,
+    causal: bool,
+    /// Keys seen, masked ones included.
+    seen: usize,
+    progress: Progress,
+    /// In causal order the last m − 1 rows, which not every query sees.
+    tail: Tail,
+}
+
+/// Running sums of all queries.
+#[derive(Debug, Clone, PartialEq)]
+enum Progress {
+    /// One partial softmax a query and head.
+    Softmax(Vec<Partial>),
+    /// The best keys so far of each query and head.
+    Best(Vec<Candidates>),
+    Linear(Sums),
+}
+
+/// The k best keys so far, in the order of their arrival.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Candidates {
+    scores: Vec<f32>,
+    /// One row a score.
+    values: Vec<f32>,
+}
+
+/// Rows held back.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Tail {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    mask: Vec<bool>,
+}
+
+impl AttentionState {
+    /// Starts scaled dot-product attention of m queries, flat `[m·dim]`, over values of `value_dim` elements.
+    ///
+    /// Errors: sizes of zero, lengths that do not agree, NaN or ∞ in the queries, and options that a stream cannot
+    /// honour: `mask` (it belongs to a chunk).
+    pub fn new(queries: &[f32], dim: usize, value_dim: usize, options: &Options<'_>) -> Result<Self> {
+        ScaledDotProductAttention::new(dim)?.stream(queries, dim, value_dim, options)
+    }
+
+    /// Starts any mechanism.
+    pub(crate) fn start(
+        mechanism: Mechanism,
+        settings: &Settings,
+        queries: &[f32],
+        dim: usize,
+        value_dim: usize,
+        options: &Options<'_>,
+    ) -> Result<Self> {
+        let options = settings.complete(options);
+        let m = shape::rows("queries", queries.len(), dim)?;
+        shape::positive("value_dim", value_dim)?;
+        shape::product("value_dim", &[m, value_dim])?;
+        shape::product("value_dim", &[dim, value_dim])?;
+        if !value_dim.is_multiple_of(mechanism.heads()) {
+            return Err(Error::Parameter {
+                argument: "value_dim",
+                found: value_dim as f64,
+                needed: "a multiple of num_heads",
+            });
+        }
+        if options.mask.is_some() {
+            return Err(Error::Unsupported { argument: "mask", by: "the start of a stream, see push_masked" });
+        }
+        if settings.dropout(&options).is_some() {
+            return Err(Error::Unsupported { argument: "training", by: "streaming with dropout" });
+        }
+        if let Some(index) = shape::first_non_finite(queries) {
+            return Err(Error::NonFinite { argument: "queries", index });
+        }
+        let neighbors = shape::neighbors(&options)?;
+        let mut state = AttentionState {
+            mechanism,
+            kernel: settings.kernel,
+            queries: queries.to_vec(),
+            query_gaps: engine::query_gaps(mechanism, "queries", queries, dim, settings.kernel)?,
+            dim,
+            value_dim,
+            neighbors,
+            causal: options.causal,
+            seen: 0,
+            progress: Progress::Softmax(Vec::new()),
+            tail: Tail::default(),
+        };
+        state.progress = state.no_progress();
+        Ok(state)
+    }
+
+    /// Number of queries.
+    pub fn queries(&self) -> usize {
+        self.queries.len() / self.dim
+    }
+
+    /// Length of a query and of a key.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Length of a value.
+    pub fn value_dim(&self) -> usize {
+        self.value_dim
+    }
+
+    /// Number of keys pushed or merged so far, masked ones included.
+    pub fn keys(&self) -> usize {
+        self.seen
+    }
+
+    /// Adds keys, flat `[n·dim]`, and their values, `[n·value_dim]`.
+    ///
+    /// After an error the state is as it was before the call.
+    pub fn push(&mut self, keys: &[f32], values: &[f32]) -> Result<()> {
+        self.add(keys, values, None)
+    }
+
+    /// Adds those keys and values whose flag in the mask is true; all false is allowed here.
+    ///
+    /// After an error the state is as it was before the call.
+    pub fn push_masked(&mut self, keys: &[f32], values: &[f32], mask: &[bool]) -> Result<()> {
+        self.add(keys, values, Some(mask))
+    }
+
+    /// Adds the keys that another state of the same computation has seen; they come after this state's own.
+    ///
+    /// Errors: [`Error::StateMismatch`] names what differs. After an error the state is as it was before the call.
+    pub fn merge(&mut self, other: &AttentionState) -> Result<()> {
+        self.check_same(other)?;
+        let seen = self.seen.checked_add(other.seen).ok_or(Error::TooLarge { argument: "other" })?;
+        if other.seen < self.held() {
+            // All that the other one saw is still in its tail.
+            let Tail { keys, values, mask } = &other.tail;
+            return if mask.is_empty() { Ok(()) } else { self.add(keys, values, Some(mask)) };
+        }
+        let mut progress = self.progress.clone();
+        if !self.tail.mask.is_empty() {
+            // As many rows came after them as could be hidden from a query: now every query sees these.
+            let Tail { keys, values, mask } = &self.tail;
+            let everything = |_: usize| mask.len();
+            let addend = self.reduce(keys, values, Some(mask), &everything)?;
+            self.combine(&mut progress, &addend);
+        }
+        self.combine(&mut progress, &other.progress);
+        if !progress.is_finite() {
+            return Err(Error::Overflow { index: 0 });
+        }
+        (self.progress, self.tail, self.seen) = (progress, other.tail.clone(), seen);
+        Ok(())
+    }
+
+    /// The result for all keys so far, `[m·value_dim]`; the state can go on afterwards.
+    ///
+    /// Errors: [`Error::Length`] if no key was pushed, [`Error::AllMasked`] if none took part,
+    /// [`Error::NoVisibleKey`] if causal order leaves a query without keys.
+    pub fn finish(&self) -> Result<Vec<f32>> {
+        if self.seen == 0 {
+            return Err(shape::length("keys", 0, Needed::MultipleOf(self.dim)));
+        }
+        let m = self.queries();
+        if self.causal && self.seen < m {
+            return Err(Error::NoVisibleKey { query: 0 });
+        }
+        let mut out = vec![0.0; shape::product("queries", &[m, self.value_dim])?];
+        if let Progress::Linear(sums) = &self.progress {
+            self.finish_linear(sums, &mut out)?;
+        } else if self.tail.mask.is_empty() {
+            self.write(&self.progress, &mut out)?;
+        } else {
+            let Tail { keys, values, mask } = &self.tail;
+            let mut progress = self.progress.clone();
+            let visible = |query: usize| self.visible_tail(query);
+            self.combine(&mut progress, &self.reduce(keys, values, Some(mask), &visible)?);
+            self.write(&progress, &mut out)?;
+        }
+        shape::blame(&out, &[])?;
+        Ok(out)
+    }
+
+    /// Rows at the end that causal order hides from some query.
+    fn held(&self) -> usize {
+        if self.causal {
+            self.queries() - 1
+        } else {
+            0
+        }
+    }
+
+    /// Rows of the tail that a query sees: query i of m does not see the last m − 1 − i keys.
+    fn visible_tail(&self, query: usize) -> usize {
+        // Without causal order the tail is empty.
+        (self.tail.mask.len() + query + 1).saturating_sub(self.queries()).min(self.tail.mask.len())
+    }
+
+    fn add(&mut self, keys: &[f32], values: &[f32], mask: Option<&[bool]>) -> Result<()> {
+        let n = shape::rows("keys", keys.len(), self.dim)?;
+        let needed = shape::product("values", &[n, self.value_dim])?;
+        if values.len() != needed {
+            return Err(shape::length("values", values.len(), Needed::Exactly(needed)));
+        }
+        if let Some(mask) = mask.filter(|mask| mask.len() != n) {
+            return Err(shape::length("mask", mask.len(), Needed::Exactly(n)));
+        }
+        let seen = self.seen.checked_add(n).ok_or(Error::TooLarge { argument: "keys" })?;
+        if self.held() == 0 {
+            let addend = self.reduce(keys, values, mask, &|_| n)?;
+            self.absorb(&addend);
+        } else {
+            self.add_behind_tail(keys, values, mask, n)?;
+        }
+        self.seen = seen;
+        Ok(())
+    }
+
+    /// Causal order: rows leave the tail at its front as others arrive at its end.
+    fn add_behind_tail(&mut self, keys: &[f32], values: &[f32], mask: Option<&[bool]>, n: usize) -> Result<()> {
+        // Held rows meet the queries only later, when their indices would mean nothing to the caller.
+        if let Some(error) = shape::blame_inputs(&[("keys", keys), ("values", values)]) {
+            return Err(error);
+        }
+        let mut rows = self.tail.clone();
+        rows.keys.extend_from_slice(keys);
+        rows.values.extend_from_slice(values);
+        match mask {
+            Some(mask) => rows.mask.extend_from_slice(mask),
+            None => rows.mask.resize(rows.mask.len() + n, true),
+        }
+        self.check_ball(keys, values, mask, n)?;
+        let ready = rows.mask.len().saturating_sub(self.held());
+        if ready > 0 {
+            let addend = self.reduce(
+                rows.keys.get(..ready * self.dim).unwrap_or(&[]),
+                rows.values.get(..ready * self.value_dim).unwrap_or(&[]),
+                rows.mask.get(..ready),
+                &|_| ready,
+            )?;
+            self.absorb(&addend);
+            rows.keys.drain(..ready * self.dim);
+            rows.values.drain(..ready * self.value_dim);
+            rows.mask.drain(..ready);
+        }
+        self.tail = rows;
+        Ok(())
+    }
+
+    /// Refuses rows outside the ball when they arrive, not when they leave the tail.
+    fn check_ball(&self, keys: &[f32], values: &[f32], mask: Option<&[bool]>, n: usize) -> Result<()> {
+        match Memory::new(self.mechanism, self.kernel, self.shape(n), keys, values, mask) {
+            Ok(_) | Err(Error::AllMasked) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn shape(&self, keys: usize) -> Shape {
+        Shape { queries: self.queries(), dim: self.dim, keys, value_dim: self.value_dim }
+    }
+
+    /// Sums of these rows alone, for each query over the first `visible(query)` of them.
+    fn reduce(
+        &self,
+        keys: &[f32],
+        values: &[f32],
+        mask: Option<&[bool]>,
+        visible: &dyn Fn(usize) -> usize,
+    ) -> Result<Progress> {
+        let mut progress = self.no_progress();
+        if mask.is_some_and(|mask| mask.iter().all(|keep| !keep)) {
+            return Ok(progress);
+        }
+        let shape = self.shape(keys.len() / self.dim);
+        if let Progress::Linear(sums) = &mut progress {
+            sums.absorb(self.kernel, &Chunk::new(shape, keys, values, mask)?, 0, shape.keys);
+        } else {
+            let memory = Memory::new(self.mechanism, self.kernel, shape, keys, values, mask)?;
+            self.reduce_softmax(&memory, visible, &mut progress);
+        }
+        if progress.is_finite() {
+            return Ok(progress);
+        }
+        Err(shape::blame_inputs(&[("keys", keys), ("values", values)]).unwrap_or(Error::Overflow { index: 0 }))
+    }
+
+    fn reduce_softmax(
+        &self,
+        memory: &Memory<'_>,
+        visible: &dyn Fn(usize) -> usize,
+        progress: &mut Progress,
+    ) {
+        let mut scratch = Scratch::default();
+        let heads = self.mechanism.heads();
+        let queries = self.queries.chunks_exact(self.dim).zip(&self.query_gaps).enumerate();
+        for (index, (query, &query_gap)) in queries {
+            let pick = memory.pick(visible(index));
+            for head in 0..heads {
+                let task = memory.task(query, query_gap, index, head);
+                let place = index * heads + head;
+                match progress {
+                    Progress::Softmax(partials) => {
+                        if let Some(partial) = partials.get_mut(place) {
+                            softmax::attend(&task, pick, None, &mut scratch, partial);
+                        }
+                    }
+                    Progress::Best(candidates) => {
+                        if let (Some(best), Some(k)) = (candidates.get_mut(place), self.neighbors) {
+                            best.select(&task, pick, k, &mut scratch);
+                        }
+                    }
+                    Progress::Linear(_) => {}
+                }
+            }
+        }
+    }
+
+    /// Adds sums that are finite by themselves.
+    fn absorb(&mut self, addend: &Progress) {
+        let mut progress = core::mem::replace(&mut self.progress, Progress::Softmax(Vec::new()));
+        self.combine(&mut progress, addend);
+        // Sums of finite f32 cannot leave f64, whatever their number.
+        debug_assert!(progress.is_finite());
+        self.progress = progress;
+    }
+
+    fn combine(&self, progress: &mut Progress, addend: &Progress) {
+        match (progress, addend) {
+            (Progress::Softmax(own), Progress::Softmax(theirs)) => {
+                own.iter_mut().zip(theirs).for_each(|(own, their)| own.merge(their));
+            }
+            (Progress::Best(own), Progress::Best(theirs)) => {
+                let width = self.value_dim / self.mechanism.heads();
+                let k = self.neighbors.unwrap_or(usize::MAX);
+                own.iter_mut().zip(theirs).for_each(|(own, their)| own.merge(their, k, width));
+            }
+            (Progress::Linear(own), Progress::Linear(theirs)) => own.merge(theirs),
+            _ => debug_assert!(false, "states of different mechanisms"),
+        }
+    }
+
+    fn no_progress(&self) -> Progress {
+        let heads = self.mechanism.heads();
+        let places = self.queries().saturating_mul(heads);
+        match (self.mechanism, self.neighbors) {
+            (Mechanism::Linear, _) => Progress::Linear(Sums::new(self.dim, self.value_dim)),
+            (_, Some(_)) => Progress::Best(vec![Candidates::default(); places]),
+            (_, None) => Progress::Softmax(vec![Partial::new(self.value_dim / heads); places]),
+        }
+    }
+
+    fn finish_linear(&self, sums: &Sums, out: &mut [f32]) -> Result<()> {
+        let Tail { keys, values, mask } = &self.tail;
+        let chunk = Chunk::held(self.shape(mask.len()), keys, values, mask);
+        let visible = |query: usize| self.visible_tail(query);
+        let answered = sums.clone().attend(self.kernel, &self.queries, &chunk, visible, out);
+        answered.map_err(|error| self.no_key(error))
+    }
+
+    /// Without causal order a query sees no key only if all were masked.
+    fn no_key(&self, error: Error) -> Error {
+        match error {
+            Error::NoVisibleKey { .. } if !self.causal => Error::AllMasked,
+            other => other,
+        }
+    }
+
+    fn write(&self, progress: &Progress, out: &mut [f32]) -> Result<()> {
+        let heads = self.mechanism.heads();
+        let width = self.value_dim / heads;
+        let c = self.mechanism.curvature();
+        let mut scratch = Scratch::default();
+        for (place, result) in out.chunks_exact_mut(width).enumerate() {
+            let none = || self.no_key(Error::NoVisibleKey { query: place / heads });
+            match progress {
+                Progress::Softmax(partials) => {
+                    let partial = partials.get(place).filter(|partial| !partial.is_empty());
+                    partial.ok_or_else(none)?.finish(c, result);
+                }
+                Progress::Best(candidates) => {
+                    let best = candidates.get(place).filter(|best| !best.scores.is_empty());
+                    self.write_best(best.ok_or_else(none)?, width, &mut scratch, result)?;
+                }
+                Progress::Linear(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Softmax over candidates, whose scores are known.
+    fn write_best(
+        &self,
+        best: &Candidates,
+        width: usize,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let count = best.scores.len();
+        // A memory of one head whose keys are never read: only λ of the values is computed.
+        let shape = Shape { queries: 1, dim: width, keys: count, value_dim: width };
+        let mechanism = match self.mechanism {
+            Mechanism::Dot { .. } => Mechanism::Dot { heads: 1 },
+            other => other,
+        };
+        let memory = Memory::new(mechanism, self.kernel, shape, &best.values, &best.values, None)?;
+        let task = memory.task(&[], 1.0, 0, 0);
+        let mut partial = Partial::new(width);
+        softmax::attend_scored(&task, Pick::first(count), &best.scores, scratch, &mut partial);
+        partial.finish(self.mechanism.curvature(), out);
+        Ok(())
+    }
+
+    fn check_same(&self, other: &AttentionState) -> Result<()> {
+        let differs = |field| Err(Error::StateMismatch { field });
+        if self.mechanism != other.mechanism {
+            return differs("mechanism");
+        }
+        if (self.dim, self.value_dim) != (other.dim, other.value_dim) {
+            return differs("shape");
+        }
+        if (self.neighbors, self.causal) != (other.neighbors, other.causal) {
+            return differs("options");
+        }
+        if self.queries != other.queries {
+            return differs("queries");
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    fn is_finite(&self) -> bool {
+        match self {
+            Progress::Softmax(partials) => partials.iter().all(Partial::is_finite),
+            Progress::Best(candidates) => candidates.iter().all(|best| {
+                best.scores.iter().chain(&best.values).all(|x| x.is_finite())
+            }),
+            Progress::Linear(sums) => sums.is_finite(),
+        }
+    }
+}
+
+impl Candidates {
+    /// The k best of the picked keys.
+    fn select(&mut self, task: &softmax::Task<'_>, pick: Pick<'_>, k: usize, scratch: &mut Scratch) {
+        softmax::select(task, pick, k, scratch);
+        for (row, score) in scratch.selected() {
+            self.scores.push(score);
+            self.values.extend_from_slice(task.values.get(row).unwrap_or(&[]));
+        }
+    }
+
+    /// Appends later candidates and keeps the k best.
+    fn merge(&mut self, later: &Candidates, k: usize, width: usize) {
+        self.scores.extend_from_slice(&later.scores);
+        self.values.extend_from_slice(&later.values);
+        if self.scores.len() > k {
+            let mut places = Vec::new();
+            softmax::best_places(&self.scores, k, &mut places);
+            for (to, &from) in places.iter().enumerate() {
+                self.scores.swap(to, from); // from ≥ to, and what is swapped back is not needed
+                self.values.copy_within(from * width..(from + 1) * width, to * width);
+            }
+            self.scores.truncate(k);
+            self.values.truncate(k * width);
+        }
+    }
+}
+
+/// First bytes of every serialized state.
+const MAGIC: [u8; 8] = *b"rvattn\0\x01";
+
+impl AttentionState {
+    /// The state as bytes, the same on every machine: little-endian, with a version and a checksum.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer(MAGIC.to_vec());
+        let (mechanism, parameter) = match self.mechanism {
+            Mechanism::Dot { heads } => (0, heads as f64),
+            Mechanism::Ball { c } => (1, c),
+            Mechanism::Linear => (2, 0.0),
+        };
+        writer.size(mechanism);
+        writer.double(parameter);
+        writer.size(self.queries());
+        writer.size(self.dim);
+        writer.size(self.value_dim);
+        writer.size(self.neighbors.unwrap_or(0));
+        writer.size(usize::from(self.causal));
+        writer.size(self.seen);
+        writer.size(self.tail.mask.len());
+        writer.floats(&self.queries);
+        writer.floats(&self.tail.keys);
+        writer.floats(&self.tail.values);
+        writer.0.extend(self.tail.mask.iter().map(|&keep| u8::from(keep)));
+        match &self.progress {
+            Progress::Softmax(partials) => {
+                for partial in partials {
+                    writer.floats(&[partial.max]);
+                    writer.double(partial.sum);
+                    writer.doubles(&partial.total);
+                }
+            }
+            Progress::Best(candidates) => {
+                for best in candidates {
+                    writer.size(best.scores.len());
+                    writer.floats(&best.scores);
+                    writer.floats(&best.values);
+                }
+            }
+            Progress::Linear(sums) => {
+                writer.size(sums.keys);
+                writer.doubles(&sums.products);
+                writer.doubles(&sums.features);
+            }
+        }
+        let checksum = fnv1a(&writer.0);
+        writer.0.extend_from_slice(&checksum.to_le_bytes());
+        writer.0
+    }
+
+    /// Reads what [`to_bytes`](AttentionState::to_bytes) wrote, and checks it: length, checksum, version, sizes, and
+    /// that all numbers are possible.
+    ///
+    /// The state computes with the kernel detected here. Errors: [`Error::InvalidState`] says what is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let (body, checksum) = bytes.split_last_chunk::<8>().ok_or(invalid("it is cut short"))?;
+        let mut reader = Reader(body);
+        if reader.take::<8>()? != MAGIC {
+            return Err(invalid("its first bytes or its version are unknown"));
+        }
+        if u64::from_le_bytes(*checksum) != fnv1a(body) {
+            return Err(invalid("its checksum does not match"));
+        }
+        let mechanism = match (reader.size()?, reader.double()?) {
+            (0, heads) if heads >= 1.0 && heads <= f64::from(u32::MAX) && libm::trunc(heads) == heads => {
+                Mechanism::Dot { heads: heads as usize }
+            }
+            (1, c) if c > 0.0 && c.is_finite() => Mechanism::Ball { c },
+            (2, 0.0) => Mechanism::Linear,
+            _ => return Err(invalid("its mechanism is unknown")),
+        };
+        let (m, dim, value_dim) = (reader.size()?, reader.size()?, reader.size()?);
+        let (neighbors, causal) = (reader.size()?, reader.size()?);
+        let (seen, held) = (reader.size()?, reader.size()?);
+        if causal > 1 {
+            return Err(invalid("its options are unknown"));
+        }
+        let fits = m > 0 && dim > 0 && value_dim > 0;
+        if !fits || !dim.is_multiple_of(mechanism.heads()) || !value_dim.is_multiple_of(mechanism.heads()) {
+            return Err(invalid("its sizes do not agree"));
+        }
+        if held != if causal == 1 { seen.min(m - 1) } else { 0 } {
+            return Err(invalid("it holds back a wrong number of keys"));
+        }
+        let queries = reader.floats(&[m, dim])?;
+        let options =
+            Options { neighbors: (neighbors > 0).then_some(neighbors), causal: causal == 1, ..Options::default() };
+        if mechanism == Mechanism::Linear && options.neighbors.is_some() {
+            return Err(invalid("its options are unknown"));
+        }
+        let tail = Tail {
+            keys: reader.floats(&[held, dim])?,
+            values: reader.floats(&[held, value_dim])?,
+            mask: reader.flags(held)?,
+        };
+        // What comes next is at least this long: refuse before allocating for it.
+        reader.check_room(mechanism, m, dim, value_dim, options.neighbors)?;
+        let mut state = Self::start(mechanism, &Settings::default(), &queries, dim, value_dim, &options)
+            .map_err(|_| invalid("its queries or sizes are not possible"))?;
+        state.check_ball(&tail.keys, &tail.values, Some(&tail.mask), held)
+            .map_err(|_| invalid("a held row lies outside the ball"))?;
+        state.seen = seen;
+        state.tail = tail;
+        state.read_progress(&mut reader)?;
+        match reader.0 {
+            [] if state.progress.is_possible(seen - held, mechanism) => Ok(state),
+            [] => Err(invalid("its sums are not possible")),
+            _ => Err(invalid("it is too long")),
+        }
+    }
+
+    fn read_progress(&mut self, reader: &mut Reader<'_>) -> Result<()> {
+        let width = self.value_dim / self.mechanism.heads();
+        let k = self.neighbors.unwrap_or(0);
+        match &mut self.progress {
+            Progress::Softmax(partials) => {
+                for partial in partials {
+                    partial.max = f32::from_le_bytes(reader.take()?);
+                    partial.sum = reader.double()?;
+                    partial.total = reader.doubles(&[width])?;
+                }
+            }
+            Progress::Best(candidates) => {
+                for best in candidates {
+                    let count = reader.size()?;
+                    if count > k {
+                        return Err(invalid("it holds more candidates than neighbors"));
+                    }
+                    best.scores = reader.floats(&[count])?;
+                    best.values = reader.floats(&[count, width])?;
+                }
+            }
+            Progress::Linear(sums) => {
+                sums.keys = reader.size()?;
+                sums.products = reader.doubles(&[self.dim, self.value_dim])?;
+                sums.features = reader.doubles(&[self.dim])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// Whether these sums can stem from at most `keys` keys.
+    fn is_possible(&self, keys: usize, mechanism: Mechanism) -> bool {
+        self.is_finite()
+            && match self {
+                Progress::Softmax(partials) => partials.iter().all(|partial| match partial.is_empty() {
+                    true => partial.total.iter().all(|&total| total == 0.0),
+                    // The best key alone weighs 1.
+                    false => keys > 0 && partial.max.is_finite() && partial.sum >= 0.5,
+                }),
+                Progress::Best(candidates) => candidates.iter().all(|best| {
+                    best.scores.len() <= keys
+                        && mechanism.curvature().is_none_or(|c| {
+                            let width = best.values.len() / best.scores.len().max(1);
+                            best.values.chunks_exact(width.max(1)).all(|row| {
+                                crate::poincare::gap("values", 0, row, c).is_ok()
+                            })
+                        })
+                }),
+                Progress::Linear(sums) => {
+                    sums.keys <= keys && sums.features.iter().all(|&sum| sum >= 0.0)
+                }
+            }
+    }
+}
+
+fn invalid(reason: &'static str) -> Error {
+    Error::InvalidState { reason }
+}
+
+/// FNV-1a in 64 bits (Fowler, Noll and Vo): finds accidents, not attacks.
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+struct Writer(Vec<u8>);
+
+impl Writer {
+    fn size(&mut self, size: usize) {
+        self.0.extend_from_slice(&(size as u64).to_le_bytes());
+    }
+
+    fn double(&mut self, x: f64) {
+        self.0.extend_from_slice(&x.to_le_bytes());
+    }
+
+    fn doubles(&mut self, numbers: &[f64]) {
+        numbers.iter().for_each(|&x| self.double(x));
+    }
+
+    fn floats(&mut self, numbers: &[f32]) {
+        self.0.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(invalid("it is cut short"))?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn size(&mut self) -> Result<usize> {
+        let size = u64::from_le_bytes(self.take()?);
+        usize::try_from(size).map_err(|_| invalid("its sizes do not fit this machine"))
+    }
+
+    fn double(&mut self) -> Result<f64> {
+        Ok(f64::from_le_bytes(self.take()?))
+    }
+
+    /// The next `product(sizes)` items of `width` bytes, all of which must be there.
+    fn items(&mut self, sizes: &[usize], width: usize) -> Result<&[u8]> {
+        let bytes = shape::product("bytes", sizes).ok().and_then(|count| count.checked_mul(width));
+        let split = bytes.and_then(|bytes| self.0.split_at_checked(bytes));
+        let (items, rest) = split.ok_or(invalid("it is cut short"))?;
+        self.0 = rest;
+        Ok(items)
+    }
+
+    fn floats(&mut self, sizes: &[usize]) -> Result<Vec<f32>> {
+        let (items, _) = self.items(sizes, 4)?.as_chunks::<4>();
+        Ok(items.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
+    }
+
+    fn doubles(&mut self, sizes: &[usize]) -> Result<Vec<f64>> {
+        let (items, _) = self.items(sizes, 8)?.as_chunks::<8>();
+        Ok(items.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+    }
+
+    fn flags(&mut self, count: usize) -> Result<Vec<bool>> {
+        let flag = |&byte: &u8| match byte {
+            0 | 1 => Ok(byte == 1),
+            _ => Err(invalid("its mask is not made of 0 and 1")),
+        };
+        self.items(&[count], 1)?.iter().map(flag).collect()
+    }
+
+    /// Checks that the sums of a computation of this size can follow.
+    fn check_room(
+        &self,
+        mechanism: Mechanism,
+        m: usize,
+        dim: usize,
+        value_dim: usize,
+        neighbors: Option<usize>,
+    ) -> Result<()> {
+        let least = match (mechanism, neighbors) {
+            (Mechanism::Linear, _) => shape::product("bytes", &[dim, value_dim]),
+            (_, Some(_)) => shape::product("bytes", &[m, mechanism.heads()]),
+            (_, None) => shape::product("bytes", &[m, value_dim]),
+        };
+        match least.ok().and_then(|items| items.checked_mul(8)) {
+            Some(bytes) if bytes <= self.0.len() => Ok(()),
+            _ => Err(invalid("it is cut short")),
+        }
+    }
+}

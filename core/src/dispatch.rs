@@ -1,0 +1,157 @@
+//! Which kernel runs: detected once, or chosen by name.
+
+use crate::kernels::rows::{Pick, Rows};
+use crate::kernels::{self, Table};
+use core::fmt;
+
+/// Fastest first; the last one runs everywhere.
+static TABLES: &[&Table] = &[
+    #[cfg(target_arch = "x86_64")]
+    &kernels::avx2::TABLE,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    &kernels::simd128::TABLE,
+    &kernels::scalar::TABLE,
+];
+
+/// The instruction set that the arithmetic uses.
+///
+/// A value of this type exists only for a set that the machine at hand has, so using it is safe.
+///
+/// ```
+/// use ruvector_attention::Kernel;
+/// assert!(Kernel::available().any(|kernel| kernel.name() == "scalar"));
+/// assert_eq!(Kernel::named("no such set"), None);
+/// ```
+#[derive(Clone, Copy)]
+pub struct Kernel(&'static Table);
+
+impl Kernel {
+    /// The fastest kernel of this machine, detected once.
+    ///
+    /// With the feature `std`, the environment variable `RUVECTOR_ATTENTION_KERNEL`, read once, picks another by name;
+    /// a name this machine does not have is ignored, so compare [`name`](Kernel::name) where it matters.
+    pub fn detect() -> Self {
+        #[cfg(feature = "std")]
+        {
+            static CHOICE: std::sync::OnceLock<Kernel> = std::sync::OnceLock::new();
+            *CHOICE.get_or_init(|| {
+                std::env::var("RUVECTOR_ATTENTION_KERNEL")
+                    .ok()
+                    .and_then(|name| Kernel::named(&name))
+                    .unwrap_or_else(Kernel::fastest)
+            })
+        }
+        #[cfg(not(feature = "std"))]
+        Kernel::fastest()
+    }
+
+    /// The kernels that this machine can run, fastest first.
+    pub fn available() -> impl Iterator<Item = Self> {
+        TABLES.iter().filter(|table| (table.available)()).map(|table| Kernel(table))
+    }
+
+    /// The kernel of this name, if the machine can run it.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::available().find(|kernel| kernel.name() == name)
+    }
+
+    /// The portable kernel, without any instruction set beyond the target's baseline.
+    pub fn scalar() -> Self {
+        Kernel(&kernels::scalar::TABLE)
+    }
+
+    /// Its name, such as `avx2` or `scalar`.
+    pub fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn fastest() -> Self {
+        Self::available().next().unwrap_or_else(Self::scalar)
+    }
+
+    /// Scaled dot products of the query with the picked rows.
+    pub(crate) fn products(&self, query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
+        if fits(rows, pick, query.len(), out.len()) {
+            // SAFETY: the set is available, and `fits` checked what the kernel asks for.
+            unsafe { (self.0.products)(query, rows, pick, scale, out) }
+        }
+    }
+
+    /// Squared Euclidean distances of the query to the picked rows.
+    pub(crate) fn squared_distances(&self, query: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
+        if fits(rows, pick, query.len(), out.len()) {
+            // SAFETY: as in `products`.
+            unsafe { (self.0.squared_distances)(query, rows, pick, 1.0, out) }
+        }
+    }
+
+    /// Largest element.
+    pub(crate) fn maximum(&self, values: &[f32]) -> f32 {
+        // SAFETY: the set is available.
+        unsafe { (self.0.maximum)(values) }
+    }
+
+    /// Turns scores into e^(score − max) and returns their sum.
+    pub(crate) fn weigh(&self, scores: &mut [f32], max: f32) -> f64 {
+        // SAFETY: the set is available.
+        unsafe { (self.0.weigh)(scores, max) }
+    }
+
+    /// φ of each element, in place.
+    pub(crate) fn feature_map(&self, values: &mut [f32]) {
+        // SAFETY: the set is available.
+        unsafe { (self.0.feature_map)(values) }
+    }
+
+    /// Adds the weighted sum of the picked rows to `out`.
+    pub(crate) fn accumulate(&self, weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
+        if fits(rows, pick, out.len(), weights.len()) {
+            // SAFETY: as in `products`.
+            unsafe { (self.0.accumulate)(weights, rows, pick, out) }
+        }
+    }
+
+    /// The same in double precision.
+    pub(crate) fn accumulate_f64(&self, weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
+        if fits(rows, pick, out.len(), weights.len()) {
+            // SAFETY: as in `products`.
+            unsafe { (self.0.accumulate_f64)(weights, rows, pick, out) }
+        }
+    }
+
+    /// Squared norm of each row.
+    pub(crate) fn squared_norms(&self, rows: Rows<'_>, out: &mut [f64]) {
+        if fits(rows, Pick::first(rows.count()), rows.width(), out.len()) {
+            // SAFETY: the set is available and `out` has one element a row.
+            unsafe { (self.0.squared_norms)(rows, out) }
+        }
+    }
+}
+
+/// Whether picks, widths and lengths agree. They always do behind `shape`; this keeps a mistake there from
+/// becoming an access out of bounds.
+fn fits(rows: Rows<'_>, pick: Pick<'_>, width: usize, len: usize) -> bool {
+    let fit = pick.inside(rows.count()) && rows.width() == width && pick.len() == len;
+    debug_assert!(fit, "kernel called with shapes that do not agree");
+    fit
+}
+
+impl PartialEq for Kernel {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Kernel {}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::detect()
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kernel({})", self.name())
+    }
+}

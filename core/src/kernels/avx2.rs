@@ -1,0 +1,113 @@
+//! AVX2 with FMA: eight lanes.
+
+use super::vector::Vector;
+use core::arch::x86_64::*;
+
+/// Eight `f32` in a 256-bit register.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(__m256);
+
+/// Whether this machine has AVX2 and FMA.
+fn available() -> bool {
+    #[cfg(feature = "std")]
+    {
+        std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        cfg!(all(target_feature = "avx2", target_feature = "fma"))
+    }
+}
+
+/// 2ⁿ for integral n in [−126, 127].
+#[inline(always)]
+unsafe fn power(n: __m256i) -> __m256 {
+    // SAFETY: the caller has AVX2.
+    unsafe { _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23)) }
+}
+
+// SAFETY: every method is called only where AVX2 and FMA are available; loads and stores are unaligned ones.
+unsafe impl Vector for Avx2 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_set1_ps(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises eight readable elements.
+        Avx2(unsafe { _mm256_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises eight writable elements.
+        unsafe { _mm256_storeu_ps(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_add_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_sub_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_mul_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: the caller has FMA.
+        Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX2. The second operand wins where either is a NaN, so `self` goes there.
+        Avx2(unsafe { _mm256_max_ps(other.0, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as in `max`.
+        Avx2(unsafe { _mm256_min_ps(other.0, self.0) })
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn scale(self, exponent: Self) -> Self {
+        // SAFETY: the caller has AVX2. Two factors keep each one normal even where the result is not.
+        unsafe {
+            let n = _mm256_cvtps_epi32(exponent.0);
+            let half = _mm256_srai_epi32(n, 1);
+            let rest = _mm256_sub_epi32(n, half);
+            Avx2(_mm256_mul_ps(_mm256_mul_ps(self.0, power(half)), power(rest)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let four = _mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps(self.0, 1));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn maximum(self) -> f32 {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let four = _mm_max_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps(self.0, 1));
+            let two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)))
+        }
+    }
+}
+
+super::table!(Avx2, "avx2", available(), "avx2,fma");

@@ -1,0 +1,368 @@
+//! Each algorithm written once, over [`Vector`]; an instruction set's file only instantiates it.
+//!
+//! All functions are unsafe for two reasons that their callers in `dispatch` settle: the instruction set must be
+//! available, and picks must lie inside their rows.
+
+use super::rows::{Pick, Rows};
+use super::vector::Vector;
+
+/// log₂ e.
+const LOG2_E: f32 = core::f32::consts::LOG2_E;
+/// ln 2 in two parts; the high one has 9 significant bits, so that its products with |n| ≤ 2¹⁵ are exact.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// Below this, eˣ rounds to 0 even as a subnormal.
+const EXP_LOWEST: f32 = -104.0;
+/// Minimax coefficients of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2, by the Remez exchange; relative error 3.1e-9.
+const EXP: [f32; 5] = [0.499_999_93, 0.166_665_2, 0.041_668_39, 0.008_368_745, 0.001_381_454];
+
+/// eˣ for x ≤ 0: at most 1 ULP from the true value where that is a normal number; a NaN stays one.
+#[inline(always)]
+pub(crate) unsafe fn exp<V: Vector>(x: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let x = x.max(V::splat(EXP_LOWEST));
+        let n = x.mul(V::splat(LOG2_E)).round();
+        let r = n.mul_add(V::splat(-LN_2_HIGH), x);
+        let r = n.mul_add(V::splat(-LN_2_LOW), r);
+        let [c2, c3, c4, c5, c6] = EXP;
+        let q = V::splat(c6).mul_add(r, V::splat(c5));
+        let q = q.mul_add(r, V::splat(c4));
+        let q = q.mul_add(r, V::splat(c3));
+        let q = q.mul_add(r, V::splat(c2));
+        let tail = q.mul_add(r.mul(r), r);
+        tail.add(V::splat(1.0)).scale(n)
+    }
+}
+
+/// φ(x) = elu(x) + 1, that is x + 1 above 0 and eˣ below.
+#[inline(always)]
+unsafe fn phi<V: Vector>(x: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let zero = V::splat(0.0);
+        x.max(zero).add(exp(x.min(zero)))
+    }
+}
+
+/// How two rows are compared.
+pub(crate) trait Term {
+    /// Adds one product (or squared difference) to the running sum.
+    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V;
+    /// The same for single elements.
+    fn add_one(query: f32, key: f32, total: f32) -> f32;
+}
+
+/// Σ qᵢ·kᵢ.
+pub(crate) struct Product;
+/// Σ (qᵢ − kᵢ)².
+pub(crate) struct SquaredDifference;
+
+impl Term for Product {
+    #[inline(always)]
+    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { query.mul_add(key, total) }
+    }
+    #[inline(always)]
+    fn add_one(query: f32, key: f32, total: f32) -> f32 {
+        query * key + total
+    }
+}
+
+impl Term for SquaredDifference {
+    #[inline(always)]
+    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let difference = query.sub(key);
+            difference.mul_add(difference, total)
+        }
+    }
+    #[inline(always)]
+    fn add_one(query: f32, key: f32, total: f32) -> f32 {
+        let difference = query - key;
+        difference * difference + total
+    }
+}
+
+/// Compares one query with `R` rows, two accumulators each.
+///
+/// # Safety
+///
+/// The set is available and each row has `query.len()` elements.
+#[inline(always)]
+unsafe fn compare<V: Vector, T: Term, const R: usize>(query: &[f32], rows: [*const f32; R]) -> [f32; R] {
+    let len = query.len();
+    let from = query.as_ptr();
+    // SAFETY: all offsets stay below `len`, which the caller guarantees for the rows.
+    unsafe {
+        let mut even = [V::splat(0.0); R];
+        let mut odd = [V::splat(0.0); R];
+        let mut i = 0;
+        while i + 2 * V::LANES <= len {
+            let (q0, q1) = (V::load(from.add(i)), V::load(from.add(i + V::LANES)));
+            for r in 0..R {
+                even[r] = T::add(q0, V::load(rows[r].add(i)), even[r]);
+                odd[r] = T::add(q1, V::load(rows[r].add(i + V::LANES)), odd[r]);
+            }
+            i += 2 * V::LANES;
+        }
+        if i + V::LANES <= len {
+            let q = V::load(from.add(i));
+            for r in 0..R {
+                even[r] = T::add(q, V::load(rows[r].add(i)), even[r]);
+            }
+            i += V::LANES;
+        }
+        let mut totals = [0.0_f32; R];
+        for r in 0..R {
+            let mut tail = 0.0;
+            for j in i..len {
+                tail = T::add_one(*from.add(j), *rows[r].add(j), tail);
+            }
+            totals[r] = even[r].add(odd[r]).sum() + tail;
+        }
+        totals
+    }
+}
+
+/// `out[i] = scale · compare(query, row picked i-th)`.
+///
+/// # Safety
+///
+/// The set is available, the picks lie inside the rows, the rows are as wide as the query, and `out` is as long as
+/// the pick.
+#[inline(always)]
+pub(crate) unsafe fn compare_all<V: Vector, T: Term>(
+    query: &[f32],
+    rows: Rows<'_>,
+    pick: Pick<'_>,
+    scale: f32,
+    out: &mut [f32],
+) {
+    const GROUP: usize = 4;
+    let mut i = 0;
+    // SAFETY: picks lie inside the rows, whose width is the query's length; `i` stays below `out.len()`.
+    unsafe {
+        while i + GROUP <= out.len() {
+            let group = core::array::from_fn::<_, GROUP, _>(|r| rows.pointer(pick.row(i + r)));
+            let totals = compare::<V, T, GROUP>(query, group);
+            for (r, total) in totals.iter().enumerate() {
+                *out.get_unchecked_mut(i + r) = total * scale;
+            }
+            i += GROUP;
+        }
+        while i < out.len() {
+            let [total] = compare::<V, T, 1>(query, [rows.pointer(pick.row(i))]);
+            *out.get_unchecked_mut(i) = total * scale;
+            i += 1;
+        }
+    }
+}
+
+/// Largest element; −∞ of none.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn maximum<V: Vector>(values: &[f32]) -> f32 {
+    let from = values.as_ptr();
+    let mut i = 0;
+    let mut largest = f32::NEG_INFINITY;
+    // SAFETY: every offset stays below the length.
+    unsafe {
+        if values.len() >= V::LANES {
+            let mut lanes = V::load(from);
+            i = V::LANES;
+            while i + V::LANES <= values.len() {
+                lanes = lanes.max(V::load(from.add(i)));
+                i += V::LANES;
+            }
+            largest = lanes.maximum();
+        }
+        for j in i..values.len() {
+            largest = largest.max(*from.add(j));
+        }
+    }
+    largest
+}
+
+/// Applies `f` to every element; the last, short pack goes through a padded copy so that each element meets the
+/// same arithmetic wherever it stands.
+#[inline(always)]
+unsafe fn map<V: Vector>(values: &mut [f32], mut f: impl FnMut(V) -> V) {
+    let len = values.len();
+    let at = values.as_mut_ptr();
+    let mut i = 0;
+    // SAFETY: every offset stays below the length; the padded copy holds the largest pack of any set.
+    unsafe {
+        while i + V::LANES <= len {
+            f(V::load(at.add(i))).store(at.add(i));
+            i += V::LANES;
+        }
+        if i < len {
+            let mut padded = [0.0_f32; 16];
+            core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), len - i);
+            f(V::load(padded.as_ptr())).store(padded.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), len - i);
+        }
+    }
+}
+
+/// Replaces each score s by e^(s − max) and returns the sum of the weights.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn weigh<V: Vector>(scores: &mut [f32], max: f32) -> f64 {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let shift = V::splat(max);
+        map::<V>(scores, |s| exp(s.sub(shift)));
+        sum::<V>(scores)
+    }
+}
+
+/// Sum of the elements: `f32` lanes over stretches short enough to lose nothing, `f64` across them.
+#[inline(always)]
+unsafe fn sum<V: Vector>(values: &[f32]) -> f64 {
+    let mut total = 0.0_f64;
+    for stretch in values.chunks(16 * V::LANES) {
+        let from = stretch.as_ptr();
+        let mut i = 0;
+        // SAFETY: every offset stays below the stretch's length.
+        unsafe {
+            let mut lanes = V::splat(0.0);
+            while i + V::LANES <= stretch.len() {
+                lanes = lanes.add(V::load(from.add(i)));
+                i += V::LANES;
+            }
+            total += f64::from(lanes.sum());
+            for j in i..stretch.len() {
+                total += f64::from(*from.add(j));
+            }
+        }
+    }
+    total
+}
+
+/// φ of every element, in place.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
+    // SAFETY: the caller has the instruction set.
+    unsafe { map::<V>(values, |x| phi(x)) }
+}
+
+/// `out += Σᵢ weights[i] · row picked i-th`.
+///
+/// # Safety
+///
+/// The set is available, the picks lie inside the rows, `out` is as wide as a row and `weights` as long as the pick.
+#[inline(always)]
+pub(crate) unsafe fn accumulate<V: Vector>(
+    weights: &[f32],
+    rows: Rows<'_>,
+    pick: Pick<'_>,
+    out: &mut [f32],
+) {
+    const GROUP: usize = 8;
+    let mut i = 0;
+    // SAFETY: picks lie inside the rows and `i` below the weights' length, by the caller's promise.
+    unsafe {
+        while i + GROUP <= weights.len() {
+            let w = core::array::from_fn::<_, GROUP, _>(|r| *weights.get_unchecked(i + r));
+            let group = core::array::from_fn::<_, GROUP, _>(|r| rows.pointer(pick.row(i + r)));
+            add_rows::<V, GROUP>(w, group, out);
+            i += GROUP;
+        }
+        while i < weights.len() {
+            add_rows::<V, 1>([*weights.get_unchecked(i)], [rows.pointer(pick.row(i))], out);
+            i += 1;
+        }
+    }
+}
+
+/// `out += Σᵣ weights[r] · rows[r]`.
+///
+/// # Safety
+///
+/// The set is available and each row has `out.len()` elements.
+#[inline(always)]
+unsafe fn add_rows<V: Vector, const R: usize>(weights: [f32; R], rows: [*const f32; R], out: &mut [f32]) {
+    let len = out.len();
+    let to = out.as_mut_ptr();
+    let mut i = 0;
+    // SAFETY: every offset stays below `len`.
+    unsafe {
+        let lanes = weights.map(|w| V::splat(w));
+        while i + V::LANES <= len {
+            let mut total = V::load(to.add(i));
+            for r in 0..R {
+                total = lanes[r].mul_add(V::load(rows[r].add(i)), total);
+            }
+            total.store(to.add(i));
+            i += V::LANES;
+        }
+        for j in i..len {
+            let mut total = *to.add(j);
+            for r in 0..R {
+                total += weights[r] * *rows[r].add(j);
+            }
+            *to.add(j) = total;
+        }
+    }
+}
+
+/// `out += Σᵢ weights[i] · row picked i-th`, in `f64`.
+///
+/// # Safety
+///
+/// As for [`accumulate`].
+#[inline(always)]
+pub(crate) unsafe fn accumulate_f64(weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
+    for (i, &weight) in weights.iter().enumerate() {
+        // SAFETY: picks lie inside the rows, which are as wide as `out`.
+        unsafe {
+            let row = core::slice::from_raw_parts(rows.pointer(pick.row(i)), out.len());
+            for (total, &value) in out.iter_mut().zip(row) {
+                *total += weight * f64::from(value);
+            }
+        }
+    }
+}
+
+/// ‖row‖² of each row, in `f64`.
+///
+/// # Safety
+///
+/// The set is available and `out` has `rows.count()` elements.
+#[inline(always)]
+pub(crate) unsafe fn squared_norms(rows: Rows<'_>, out: &mut [f64]) {
+    for (i, total) in out.iter_mut().enumerate() {
+        // SAFETY: `i` is below the number of rows.
+        let row = unsafe { core::slice::from_raw_parts(rows.pointer(i), rows.width()) };
+        *total = squared_norm(row);
+    }
+}
+
+/// ‖x‖² in `f64`, in eight running sums.
+#[inline(always)]
+pub(crate) fn squared_norm(x: &[f32]) -> f64 {
+    let mut lanes = [0.0_f64; 8];
+    let packs = x.chunks_exact(8);
+    let rest = packs.remainder();
+    for pack in packs {
+        for (lane, &value) in lanes.iter_mut().zip(pack) {
+            *lane += f64::from(value) * f64::from(value);
+        }
+    }
+    let tail: f64 = rest.iter().map(|&value| f64::from(value) * f64::from(value)).sum();
+    lanes.iter().sum::<f64>() + tail
+}

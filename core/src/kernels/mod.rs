@@ -1,0 +1,100 @@
+//! Arithmetic kernels: one file an instruction set, each algorithm once in `generic`.
+
+// Kernels index inside bounds they have just established; everything outside this module goes without.
+#![allow(clippy::indexing_slicing)]
+
+pub(crate) mod generic;
+pub(crate) mod rows;
+pub(crate) mod vector;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+pub(crate) mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) mod simd128;
+
+use rows::{Pick, Rows};
+
+/// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.
+pub(crate) struct Table {
+    pub name: &'static str,
+    pub available: fn() -> bool,
+    pub products: unsafe fn(&[f32], Rows<'_>, Pick<'_>, f32, &mut [f32]),
+    pub squared_distances: unsafe fn(&[f32], Rows<'_>, Pick<'_>, f32, &mut [f32]),
+    pub maximum: unsafe fn(&[f32]) -> f32,
+    pub weigh: unsafe fn(&mut [f32], f32) -> f64,
+    pub feature_map: unsafe fn(&mut [f32]),
+    pub accumulate: unsafe fn(&[f32], Rows<'_>, Pick<'_>, &mut [f32]),
+    pub accumulate_f64: unsafe fn(&[f64], Rows<'_>, Pick<'_>, &mut [f64]),
+    pub squared_norms: unsafe fn(Rows<'_>, &mut [f64]),
+}
+
+/// Instantiates the generic algorithms for a vector type, inside functions that enable its instruction set.
+macro_rules! table {
+    ($vector:ty, $name:literal, $available:expr $(, $feature:literal)?) => {
+        /// The kernels of this instruction set.
+        pub(crate) static TABLE: super::Table = {
+            use super::generic;
+            use super::rows::{Pick, Rows};
+
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn products(query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
+                // SAFETY: the caller keeps the generic function's contract; the set is enabled here.
+                unsafe { generic::compare_all::<$vector, generic::Product>(query, rows, pick, scale, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn squared_distances(
+                query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32],
+            ) {
+                // SAFETY: as above.
+                unsafe {
+                    generic::compare_all::<$vector, generic::SquaredDifference>(query, rows, pick, scale, out)
+                }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn maximum(values: &[f32]) -> f32 {
+                // SAFETY: as above.
+                unsafe { generic::maximum::<$vector>(values) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn weigh(scores: &mut [f32], max: f32) -> f64 {
+                // SAFETY: as above.
+                unsafe { generic::weigh::<$vector>(scores, max) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn feature_map(values: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { generic::feature_map::<$vector>(values) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn accumulate(weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { generic::accumulate::<$vector>(weights, rows, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn accumulate_f64(weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
+                // SAFETY: as above.
+                unsafe { generic::accumulate_f64(weights, rows, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn squared_norms(rows: Rows<'_>, out: &mut [f64]) {
+                // SAFETY: as above.
+                unsafe { generic::squared_norms(rows, out) }
+            }
+
+            super::Table {
+                name: $name,
+                available: || $available,
+                products,
+                squared_distances,
+                maximum,
+                weigh,
+                feature_map,
+                accumulate,
+                accumulate_f64,
+                squared_norms,
+            }
+        };
+    };
+}
+use table;

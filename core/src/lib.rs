@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![deny(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::unreachable)
+)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod attention;
+mod dispatch;
+mod error;
+mod kernels;
+mod options;
+pub mod poincare;
+pub mod sdk;
+mod shape;
+
+pub use attention::cross::{CrossAttention, SelfAttention};
+pub use attention::hyperbolic::HyperbolicAttention;
+pub use attention::linear::LinearAttention;
+pub use attention::multi_head::{MultiHeadAttention, MultiHeadWeights};
+pub use attention::scaled_dot::ScaledDotProductAttention;
+pub use attention::stream::AttentionState;
+pub use attention::Attention;
+pub use dispatch::Kernel;
+pub use error::{Error, Needed, Result};
+pub use options::Options;
+pub use sdk::{AttentionBuilder, AttentionConfig, AttentionType};
+
+/// The mechanisms by name, as [`Attention::kind`] gives them and [`AttentionType`] reads them.
+///
+/// ```
+/// assert!(ruvector_attention::features().contains(&"hyperbolic"));
+/// ```
+pub fn features() -> &'static [&'static str] {
+    &["scaled-dot-product", "multi-head", "hyperbolic", "linear", "cross-attention", "self-attention"]
+}
+
+/// Version of this crate.
+///
+/// ```
+/// assert_eq!(ruvector_attention::version().split('.').count(), 3);
+/// ```
+pub fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
