@@ -143,14 +143,11 @@ def _collect(output: Output, finished: Path, places: Mapping[str, str], shop: Wo
 
 def _inspect(row: RowPlan, finished: Path, shop: Workshop, kept: Sequence[StoredFile]) -> None:
     target = next(t for t in shop.matrix.targets if t.id == row.id)
-    budget = shop.matrix.recipes[row.recipe].budget
     forbidden = (str(shop.root).encode(), str(shop.cache).encode(), str(Path.home()).encode())
     faults = [
         f"{file.name}: {fault}"
         for file in kept
-        for fault in check.check(
-            finished / file.name, file.kind, target, row.triple, budget=budget, forbidden=forbidden
-        )
+        for fault in check.check(finished / file.name, file.kind, target, row.triple, shop.matrix, forbidden)
     ]
     if faults:
         raise CheckFailed(f"{row.id}: what was built does not match its row\n  " + "\n  ".join(faults))

@@ -174,18 +174,14 @@ def _instruction(reader: _Reader, used: set[str]) -> None:
             reader.skip_leb()
     elif 0x28 <= opcode <= 0x3E:
         _memory_argument(reader)
-    elif opcode == 0x43:
-        reader.take(4)
-    elif opcode == 0x44:
-        reader.take(8)
+    elif opcode in (0x43, 0x44):  # f32.const, f64.const
+        reader.take(4 if opcode == 0x43 else 8)
     elif opcode == 0x0E:  # br_table: a list of labels and the default
         for _ in range(reader.leb() + 1):
             reader.skip_leb()
     elif opcode == 0x1C:  # select with types
         for _ in range(reader.leb()):
             reader.skip_leb()
-    elif opcode == 0x1F:  # try_table: block type, then catch clauses
-        _try_table(reader)
     else:
         _prefixed(reader, opcode, used)
 
@@ -205,6 +201,8 @@ def _prefixed(reader: _Reader, prefix: int, used: set[str]) -> None:
             reader.byte()
         else:
             _memory_argument(reader)
+    elif prefix == 0x1F:  # not a prefix, but as rare: try_table, a block type, then catch clauses
+        _try_table(reader)
     else:
         raise FormatError(f"unknown instruction {prefix:#x}")
 

@@ -1,0 +1,136 @@
+"""Holds wheels, Python source packages and Rust crates against their row."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from email.parser import HeaderParser
+from pathlib import PurePosixPath
+
+from rva import naming
+from rva.inspect import native, tarball, wheel
+from rva.inspect.wanted import Wanted
+
+
+def check_wheel(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
+    """The faults of a wheel: name, tags, record, version, licences and the one extension module inside."""
+    facts = wheel.read(data)
+    recipe, version = wanted.recipe, wanted.matrix.version
+    name = naming.wheel(recipe.package, version, wanted.triple)
+    if file_name != name:
+        yield f"the file is called {file_name}; {name} was wanted"
+    tags = frozenset(f"cp39-abi3-{p}" for p in naming.wheel_platform(wanted.triple).split("."))
+    if facts.tags != tags:
+        yield f"WHEEL names the tags {_list(facts.tags)}; {_list(tags)} were wanted"
+    if facts.pure:
+        yield "WHEEL calls it pure Python, and it holds a compiled module"
+    yield from facts.record_faults
+    yield from _identity(facts.name, facts.version, wanted)
+    yield from _licences(facts.files, wanted)
+    yield from _extension(facts.extensions(), wanted)
+    yield from held(facts.files, wanted)
+
+
+def check_sdist(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
+    """The faults of a Python source package: name, PKG-INFO, a build description, licences."""
+    facts = tarball.read(data)
+    name = naming.sdist(wanted.recipe.package, wanted.matrix.version)
+    yield from _tar_name(facts.folder, file_name, name, ".tar.gz")
+    info = facts.files.get("PKG-INFO")
+    if info is None:
+        yield "PKG-INFO is missing"
+    else:
+        head = HeaderParser().parsestr(info.decode("utf-8", "replace"))
+        yield from _identity(head.get("Name", ""), head.get("Version", ""), wanted)
+    if "pyproject.toml" not in facts.files:
+        yield "pyproject.toml is missing: pip could not build it"
+    if not any(PurePosixPath(n).name == "Cargo.toml" for n in facts.files):
+        yield "Cargo.toml is missing: there is nothing to build"
+    yield from _licences(facts.files, wanted)
+    yield from held(facts.files, wanted)
+
+
+def check_crate(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
+    """The faults of a packed crate: name, the version in Cargo.toml, sources, licences, no path dependencies."""
+    facts = tarball.read(data)
+    name = naming.crate(wanted.recipe.crate, wanted.matrix.version)
+    yield from _tar_name(facts.folder, file_name, name, ".crate")
+    yield from _cargo_toml(facts.files.get("Cargo.toml"), wanted)
+    if not any(n.startswith("src/") and n.endswith(".rs") for n in facts.files):
+        yield "no Rust source below src/"
+    yield from _licences(facts.files, wanted)
+    # Cargo writes the checkout's commit there, and no path.
+    yield from held(facts.files, wanted)
+
+
+def held(files: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
+    """A fault for each file that holds one of the forbidden strings."""
+    for name, body in files.items():
+        for text in wanted.forbidden:
+            # Whole names only: a home of /root is not meant by /rootfs. Nor does a home of / forbid every slash.
+            hit = re.search(re.escape(text) + rb"(?![A-Za-z0-9_.-])", body) if len(text) > 3 else None
+            if hit:
+                where = f"{name} holds" if name else "holds"
+                yield f"{where} the path {text.decode('utf-8', 'replace')!r} of the building machine (byte {hit.start()})"
+
+
+def _extension(extensions: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
+    if len(extensions) != 1:
+        yield f"one compiled module was wanted; found {_list(extensions) if extensions else 'none'}"
+        return
+    [(name, body)] = extensions.items()
+    ending = ".pyd" if wanted.target.os == "win32" else ".abi3.so"
+    module = PurePosixPath(name).name
+    if not module.endswith(ending) or (ending == ".pyd" and ".cp" in module):
+        yield f"the module {name!r} does not end as an abi3 module here: {ending}"
+    entry = f"PyInit_{module.split('.')[0]}"
+    yield from (f"{name}: {fault}" for fault in native.check(body, wanted, entry))
+
+
+def _identity(name: str, version: str, wanted: Wanted) -> Iterator[str]:
+    if _normal(name) != _normal(wanted.recipe.package):
+        yield f"its name is {name!r}; {wanted.recipe.package!r} was wanted"
+    if version != naming.pep440(wanted.matrix.version):
+        yield f"its version is {version!r}; {naming.pep440(wanted.matrix.version)!r} was wanted"
+
+
+def _cargo_toml(body: bytes | None, wanted: Wanted) -> Iterator[str]:
+    if body is None:
+        yield "Cargo.toml is missing"
+        return
+    try:
+        document = tomllib.loads(body.decode("utf-8"))
+    except ValueError as error:
+        yield f"Cargo.toml cannot be read: {error}"
+        return
+    package = document.get("package", {})
+    found = (package.get("name"), package.get("version"))
+    if found != (wanted.recipe.crate, wanted.matrix.version):
+        yield f"Cargo.toml says {found[0]} {found[1]}; {wanted.recipe.crate} {wanted.matrix.version} was wanted"
+    for table in ("dependencies", "build-dependencies"):
+        for name, value in document.get(table, {}).items():
+            if isinstance(value, dict) and ("path" in value or "git" in value):
+                yield f"the dependency {name!r} is not taken from a registry"
+
+
+def _tar_name(folder: str, file_name: str, wanted: str, ending: str) -> Iterator[str]:
+    if file_name != wanted:
+        yield f"the file is called {file_name}; {wanted} was wanted"
+    if folder != wanted.removesuffix(ending):
+        yield f"its top folder is {folder!r}; {wanted.removesuffix(ending)!r} was wanted"
+
+
+def _licences(files: Iterable[str], wanted: Wanted) -> Iterator[str]:
+    present = {PurePosixPath(name).name for name in files}
+    for name in wanted.licences():
+        if name not in present:
+            yield f"the licence text {name} is missing"
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
