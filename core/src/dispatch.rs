@@ -7,7 +7,13 @@ use core::fmt;
 /// Fastest first; the last one runs everywhere.
 static TABLES: &[&Table] = &[
     #[cfg(target_arch = "x86_64")]
+    &kernels::avx512::TABLE,
+    #[cfg(target_arch = "x86_64")]
     &kernels::avx2::TABLE,
+    #[cfg(target_arch = "x86_64")]
+    &kernels::sse2::TABLE,
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    &kernels::neon::TABLE,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     &kernels::simd128::TABLE,
     &kernels::scalar::TABLE,
@@ -70,7 +76,14 @@ impl Kernel {
     }
 
     /// Scaled dot products of the query with the picked rows.
-    pub(crate) fn products(&self, query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
+    pub(crate) fn products(
+        &self,
+        query: &[f32],
+        rows: Rows<'_>,
+        pick: Pick<'_>,
+        scale: f32,
+        out: &mut [f32],
+    ) {
         if fits(rows, pick, query.len(), out.len()) {
             // SAFETY: the set is available, and `fits` checked what the kernel asks for.
             unsafe { (self.0.products)(query, rows, pick, scale, out) }

@@ -180,17 +180,15 @@ impl fmt::Display for Error {
                 write!(f, "{argument}: found {found}, needed {needed}")
             }
             Error::AllMasked => write!(f, "mask: all keys are masked, at least one must be true"),
-            Error::NoVisibleKey { query } => write!(
-                f,
-                "causal: query {query} sees no key, there must be at least as many keys as queries"
-            ),
+            Error::NoVisibleKey { query } => {
+                write!(f, "causal: query {query} sees no key, there must be at least as many keys as queries")
+            }
             Error::NonFinite { argument, index } => {
                 write!(f, "{argument}: element {index} is NaN or infinite")
             }
-            Error::Overflow { index } => write!(
-                f,
-                "output: element {index} is beyond the range of f32, scale the inputs down"
-            ),
+            Error::Overflow { index } => {
+                write!(f, "output: element {index} is beyond the range of f32, scale the inputs down")
+            }
             Error::OutsideBall { argument, row, norm, radius } => write!(
                 f,
                 "{argument}: row {row} has norm {norm}, outside the ball of radius {radius}; project it first"

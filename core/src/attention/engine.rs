@@ -139,12 +139,9 @@ impl<'a> Memory<'a> {
         let width = self.shape.dim / heads;
         let value_width = self.shape.value_dim / heads;
         let geometry = match self.mechanism {
-            Mechanism::Ball { c } => Geometry::Ball(Ball {
-                c,
-                query_gap,
-                key_gaps: &self.key_gaps,
-                conformal: &self.conformal,
-            }),
+            Mechanism::Ball { c } => {
+                Geometry::Ball(Ball { c, query_gap, key_gaps: &self.key_gaps, conformal: &self.conformal })
+            }
             _ => Geometry::Dot { scale: (1.0 / libm::sqrt(width as f64)) as f32 },
         };
         Task {

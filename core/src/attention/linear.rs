@@ -77,7 +77,13 @@ impl Attention for LinearAttention {
         shape.check_causal(options.causal)?;
         let chunk = Chunk::new(shape, keys, values, options.mask)?;
         let mut sums = Sums::new(dim, shape.value_dim);
-        sums.attend(self.settings.kernel, queries, &chunk, |query| shape.visible(query, options.causal), out)?;
+        sums.attend(
+            self.settings.kernel,
+            queries,
+            &chunk,
+            |query| shape.visible(query, options.causal),
+            out,
+        )?;
         shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])
     }
 

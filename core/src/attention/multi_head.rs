@@ -247,13 +247,7 @@ impl MultiHeadWeights {
     /// Adds the four biases b_q, b_k, b_v and b_o, each `[hidden_dim]` and finite.
     ///
     /// Errors name `q_proj.bias`, `k_proj.bias`, `v_proj.bias` or `out_proj.bias`.
-    pub fn with_biases(
-        mut self,
-        query: &[f32],
-        key: &[f32],
-        value: &[f32],
-        output: &[f32],
-    ) -> Result<Self> {
+    pub fn with_biases(mut self, query: &[f32], key: &[f32], value: &[f32], output: &[f32]) -> Result<Self> {
         let size = self.hidden_dim;
         self.query.bias = Some(checked("q_proj.bias", query, size)?);
         self.key.bias = Some(checked("k_proj.bias", key, size)?);

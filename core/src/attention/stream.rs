@@ -111,7 +111,10 @@ impl AttentionState {
             });
         }
         if options.mask.is_some() {
-            return Err(Error::Unsupported { argument: "mask", by: "the start of a stream, see push_masked" });
+            return Err(Error::Unsupported {
+                argument: "mask",
+                by: "the start of a stream, see push_masked",
+            });
         }
         if settings.dropout(&options).is_some() {
             return Err(Error::Unsupported { argument: "training", by: "streaming with dropout" });
@@ -262,7 +265,13 @@ impl AttentionState {
     }
 
     /// Causal order: rows leave the tail at its front as others arrive at its end.
-    fn add_behind_tail(&mut self, keys: &[f32], values: &[f32], mask: Option<&[bool]>, n: usize) -> Result<()> {
+    fn add_behind_tail(
+        &mut self,
+        keys: &[f32],
+        values: &[f32],
+        mask: Option<&[bool]>,
+        n: usize,
+    ) -> Result<()> {
         // Held rows meet the queries only later, when their indices would mean nothing to the caller.
         if let Some(error) = shape::blame_inputs(&[("keys", keys), ("values", values)]) {
             return Err(error);
@@ -326,15 +335,11 @@ impl AttentionState {
         if progress.is_finite() {
             return Ok(progress);
         }
-        Err(shape::blame_inputs(&[("keys", keys), ("values", values)]).unwrap_or(Error::Overflow { index: 0 }))
+        Err(shape::blame_inputs(&[("keys", keys), ("values", values)])
+            .unwrap_or(Error::Overflow { index: 0 }))
     }
 
-    fn reduce_softmax(
-        &self,
-        memory: &Memory<'_>,
-        visible: &dyn Fn(usize) -> usize,
-        progress: &mut Progress,
-    ) {
+    fn reduce_softmax(&self, memory: &Memory<'_>, visible: &dyn Fn(usize) -> usize, progress: &mut Progress) {
         let mut scratch = Scratch::default();
         let heads = self.mechanism.heads();
         let queries = self.queries.chunks_exact(self.dim).zip(&self.query_gaps).enumerate();
@@ -477,9 +482,9 @@ impl Progress {
     fn is_finite(&self) -> bool {
         match self {
             Progress::Softmax(partials) => partials.iter().all(Partial::is_finite),
-            Progress::Best(candidates) => candidates.iter().all(|best| {
-                best.scores.iter().chain(&best.values).all(|x| x.is_finite())
-            }),
+            Progress::Best(candidates) => {
+                candidates.iter().all(|best| best.scores.iter().chain(&best.values).all(|x| x.is_finite()))
+            }
             Progress::Linear(sums) => sums.is_finite(),
         }
     }
@@ -598,8 +603,11 @@ impl AttentionState {
             return Err(invalid("it holds back a wrong number of keys"));
         }
         let queries = reader.floats(&[m, dim])?;
-        let options =
-            Options { neighbors: (neighbors > 0).then_some(neighbors), causal: causal == 1, ..Options::default() };
+        let options = Options {
+            neighbors: (neighbors > 0).then_some(neighbors),
+            causal: causal == 1,
+            ..Options::default()
+        };
         if mechanism == Mechanism::Linear && options.neighbors.is_some() {
             return Err(invalid("its options are unknown"));
         }
@@ -612,7 +620,8 @@ impl AttentionState {
         reader.check_room(mechanism, m, dim, value_dim, options.neighbors)?;
         let mut state = Self::start(mechanism, &Settings::default(), &queries, dim, value_dim, &options)
             .map_err(|_| invalid("its queries or sizes are not possible"))?;
-        state.check_ball(&tail.keys, &tail.values, Some(&tail.mask), held)
+        state
+            .check_ball(&tail.keys, &tail.values, Some(&tail.mask), held)
             .map_err(|_| invalid("a held row lies outside the ball"))?;
         state.seen = seen;
         state.tail = tail;
@@ -669,14 +678,12 @@ impl Progress {
                     best.scores.len() <= keys
                         && mechanism.curvature().is_none_or(|c| {
                             let width = best.values.len() / best.scores.len().max(1);
-                            best.values.chunks_exact(width.max(1)).all(|row| {
-                                crate::poincare::gap("values", 0, row, c).is_ok()
-                            })
+                            best.values
+                                .chunks_exact(width.max(1))
+                                .all(|row| crate::poincare::gap("values", 0, row, c).is_ok())
                         })
                 }),
-                Progress::Linear(sums) => {
-                    sums.keys <= keys && sums.features.iter().all(|&sum| sum >= 0.0)
-                }
+                Progress::Linear(sums) => sums.keys <= keys && sums.features.iter().all(|&sum| sum >= 0.0),
             }
     }
 }

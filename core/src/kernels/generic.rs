@@ -266,12 +266,7 @@ pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
 ///
 /// The set is available, the picks lie inside the rows, `out` is as wide as a row and `weights` as long as the pick.
 #[inline(always)]
-pub(crate) unsafe fn accumulate<V: Vector>(
-    weights: &[f32],
-    rows: Rows<'_>,
-    pick: Pick<'_>,
-    out: &mut [f32],
-) {
+pub(crate) unsafe fn accumulate<V: Vector>(weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
     const GROUP: usize = 8;
     let mut i = 0;
     // SAFETY: picks lie inside the rows and `i` below the weights' length, by the caller's promise.

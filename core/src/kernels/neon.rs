@@ -1,0 +1,93 @@
+//! NEON, the baseline of every aarch64: four lanes.
+
+use super::vector::Vector;
+use core::arch::aarch64::*;
+
+/// Four `f32` in a 128-bit register.
+#[derive(Clone, Copy)]
+pub(crate) struct Neon(float32x4_t);
+
+/// 2ⁿ for integral n in [−126, 127].
+#[inline(always)]
+fn power(n: int32x4_t) -> float32x4_t {
+    // SAFETY: NEON is part of aarch64.
+    unsafe { vreinterpretq_f32_s32(vshlq_n_s32::<23>(vaddq_s32(n, vdupq_n_s32(127)))) }
+}
+
+// SAFETY: NEON is part of aarch64; loads and stores need no alignment.
+unsafe impl Vector for Neon {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vdupq_n_f32(value) })
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        Neon(unsafe { vld1q_f32(from) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises four writable elements.
+        unsafe { vst1q_f32(to, self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vaddq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vsubq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vmulq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // SAFETY: NEON is part of aarch64. A NaN in either operand is kept.
+        Neon(unsafe { vmaxq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        // SAFETY: as in `max`.
+        Neon(unsafe { vminq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vrndnq_f32(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn scale(self, exponent: Self) -> Self {
+        // SAFETY: NEON is part of aarch64. Two factors keep each one normal even where the result is not.
+        unsafe {
+            let n = vcvtnq_s32_f32(exponent.0);
+            let half = vshrq_n_s32::<1>(n);
+            let rest = vsubq_s32(n, half);
+            Neon(vmulq_f32(vmulq_f32(self.0, power(half)), power(rest)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: NEON is part of aarch64.
+        unsafe { vaddvq_f32(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn maximum(self) -> f32 {
+        // SAFETY: NEON is part of aarch64.
+        unsafe { vmaxvq_f32(self.0) }
+    }
+}
+
+super::table!(Neon, "neon", true);

@@ -1,0 +1,89 @@
+//! WebAssembly SIMD: four lanes; with relaxed-simd, fused multiply-add where the machine has it.
+
+use super::vector::Vector;
+use core::arch::wasm32::*;
+
+/// Four `f32` in a v128.
+#[derive(Clone, Copy)]
+pub(crate) struct Simd128(v128);
+
+/// 2ⁿ for integral n in [−126, 127].
+#[inline(always)]
+fn power(n: v128) -> v128 {
+    i32x4_shl(i32x4_add(n, i32x4_splat(127)), 23)
+}
+
+// SAFETY: this file is compiled only where the target has simd128; loads and stores need no alignment.
+unsafe impl Vector for Simd128 {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        Simd128(f32x4_splat(value))
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        Simd128(unsafe { v128_load(from.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller promises four writable elements.
+        unsafe { v128_store(to.cast(), self.0) }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Simd128(f32x4_add(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Simd128(f32x4_sub(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        Simd128(f32x4_mul(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        // `f32::mul_add` would be a library call a lane; the relaxed instruction has to be asked for by name.
+        #[cfg(target_feature = "relaxed-simd")]
+        return Simd128(f32x4_relaxed_madd(self.0, factor.0, addend.0));
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        Simd128(f32x4_add(f32x4_mul(self.0, factor.0), addend.0))
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        // pmax(a, b) is b where a < b, else a: it keeps a NaN in `self`, in one instruction on x86.
+        Simd128(f32x4_pmax(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        Simd128(f32x4_pmin(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        Simd128(f32x4_nearest(self.0))
+    }
+    #[inline(always)]
+    unsafe fn scale(self, exponent: Self) -> Self {
+        // Two factors keep each one normal even where the result is not; a NaN converts to 0.
+        let n = i32x4_trunc_sat_f32x4(exponent.0);
+        let half = i32x4_shr(n, 1);
+        Simd128(f32x4_mul(f32x4_mul(self.0, power(half)), power(i32x4_sub(n, half))))
+    }
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let two = f32x4_add(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        f32x4_extract_lane::<0>(two) + f32x4_extract_lane::<1>(two)
+    }
+    #[inline(always)]
+    unsafe fn maximum(self) -> f32 {
+        let two = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
+        f32x4_extract_lane::<0>(two).max(f32x4_extract_lane::<1>(two))
+    }
+}
+
+#[cfg(target_feature = "relaxed-simd")]
+super::table!(Simd128, "relaxed-simd", true);
+#[cfg(not(target_feature = "relaxed-simd"))]
+super::table!(Simd128, "simd128", true);
