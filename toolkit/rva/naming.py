@@ -104,7 +104,7 @@ def wheel_platform(triple: str) -> str:
     parts = split(triple)
     if parts.os == "linux":
         return (
-            f"musllinux_1_2_{machine}" if parts.libc == "musl" else f"manylinux_2_17_{machine}.manylinux2014_{machine}"
+            f"musllinux_1_2_{machine}" if parts.libc == "musl" else f"manylinux2014_{machine}.manylinux_2_17_{machine}"
         )
     if parts.os == "darwin":
         return "macosx_11_0_arm64" if parts.cpu == "arm64" else "macosx_10_12_x86_64"

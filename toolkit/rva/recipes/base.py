@@ -15,6 +15,10 @@ REMAP = (
     "--remap-path-prefix=@target@=/target",
     "--remap-path-prefix=@cargo@=/cargo",
 )
+# rustc would bring its own start files for musl, which the overlay lacks and zig has.
+_MUSL = ("-Clink-self-contained=no",)
+# A library for a musl system is loaded by its dynamic linker: it must not hold a copy of libc.
+_MUSL_SHARED = (*_MUSL, "-Ctarget-feature=-crt-static")
 _SEPARATOR = "\x1f"
 
 
@@ -80,6 +84,18 @@ def cargo(target: Target, triple: str, context: Context, verb: str, arguments: S
         "xwin": ("cargo-xwin", "xwin", verb),
     }[how]
     return (*head, "--locked", "--offline", "--target", wanted, *arguments)
+
+
+def musl_flags(target: Target, *, shared: bool) -> tuple[str, ...]:
+    """The compiler flags that a row for musl needs besides its target."""
+    if target.libc != "musl":
+        return ()
+    return _MUSL_SHARED if shared else _MUSL
+
+
+def shared_lane(target: Target, triple: str) -> str:
+    """The target folder of shared libraries: musl's are compiled with flags of their own."""
+    return f"{triple}-shared" if target.libc == "musl" else triple
 
 
 def environment(target: Target, flags: Sequence[str] = ()) -> dict[str, str]:

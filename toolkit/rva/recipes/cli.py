@@ -21,7 +21,7 @@ def program(target: Target, triple: str, context: Context) -> Draft:
     """One executable; static on musl."""
     recipe = recipe_of(target, context)
     profile = cargo_profile(context)
-    flags = ("-Clink-self-contained=no",) if target.libc == "musl" else ()
+    flags = musl_flags(target, shared=False)
     arguments = ("--profile", profile, "-p", recipe.crate, "--bin", recipe.binary)
     step = Step(
         f"cargo build {recipe.crate}",

@@ -5,16 +5,8 @@ from __future__ import annotations
 from rva import naming
 from rva.model import Output, Step, Target
 from rva.recipes.base import (
-    Context,
-    Draft,
-    cargo,
-    cargo_profile,
-    environment,
-    linker,
-    linker_needs,
-    profile_folder,
-    recipe_of,
-    tool_name,
+    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, musl_flags, profile_folder, recipe_of,
+    shared_lane, tool_name,
 )  # fmt: skip
 
 
@@ -22,15 +14,12 @@ def c_library(target: Target, triple: str, context: Context) -> Draft:
     """Shared and static library, header and pkg-config file."""
     recipe = recipe_of(target, context)
     profile = cargo_profile(context)
-    musl = target.libc == "musl"
-    flags = ("-Clink-self-contained=no", "-Ctarget-feature=-crt-static") if musl else ()
-    lane = f"{triple}-dynamic" if musl else triple
     header = f"{recipe.binary}.h"
     steps = (
         Step(
             f"cargo build {recipe.crate}",
             cargo(target, triple, context, "build", ("--profile", profile, "-p", recipe.crate, "--lib")),
-            env=environment(target, flags),
+            env=environment(target, musl_flags(target, shared=True)),
         ),
         Step(
             f"cbindgen {recipe.crate}",
@@ -57,15 +46,13 @@ def c_library(target: Target, triple: str, context: Context) -> Draft:
         imports = naming.import_library(recipe.binary, triple)
         outputs.append(Output(imports, "static", f"{built}/{imports}"))
     needs = (*linker_needs(triple, context.host), "cbindgen")
-    return Draft(tool_name(triple, context), lane, needs, steps, tuple(outputs))
+    return Draft(tool_name(triple, context), shared_lane(target, triple), needs, steps, tuple(outputs))
 
 
 def wheel(target: Target, triple: str, context: Context) -> Draft:
     """One abi3 wheel, by maturin; zig gives it the floor that its tag promises."""
     recipe = recipe_of(target, context)
     zig = ("--zig",) if linker(triple, context.host) == "zig" else ()
-    musl = target.libc == "musl"
-    flags = ("-Ctarget-feature=-crt-static",) if musl else ()
     tag = {"glibc": ("--compatibility", "manylinux_2_17"), "musl": ("--compatibility", "musllinux_1_2")}.get(
         target.libc, ()
     )
@@ -75,11 +62,10 @@ def wheel(target: Target, triple: str, context: Context) -> Draft:
             "maturin", "build", "--locked", "--offline", "--profile", cargo_profile(context), "--target", triple, *zig, *tag,
             "--manifest-path", f"@root@/{recipe.folder}/Cargo.toml", "--out", "@stage@/out",
         ),
-        env=environment(target, flags),
+        env=environment(target, musl_flags(target, shared=True)),
     )  # fmt: skip
     name = naming.wheel(recipe.package, context.matrix.version, triple)
     needs = (*linker_needs(triple, context.host), "maturin")
-    lane = f"{triple}-dynamic" if musl else triple
     return Draft(
         f"maturin {context.matrix.tools['maturin']}",
         lane,

@@ -23,8 +23,6 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
     recipe = recipe_of(target, context)
     profile = cargo_profile(context)
     name = naming.addon(recipe.binary, triple)
-    flags = ("-Ctarget-feature=-crt-static",) if target.libc == "musl" else ()
-    lane = f"{triple}-dynamic" if target.libc == "musl" else triple
     needs = (*linker_needs(triple, context.host), "napi")
     if triple != target.triple:
         return _by_cargo(target, triple, context, name)
@@ -37,14 +35,14 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
             "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "index.js", "--dts", "index.d.ts", "--", "--locked", "--offline",
         ),
         cwd=f"@root@/{recipe.folder}",
-        env=environment(target, flags),
+        env=environment(target, musl_flags(target, shared=True)),
     )  # fmt: skip
     outputs = (
         Output(name, "addon", f"@stage@/out/{name}"),
         Output("index.js", "glue", "@stage@/out/index.js"),
         Output("index.d.ts", "types", "@stage@/out/index.d.ts"),
     )
-    return Draft(f"napi {context.matrix.tools['napi']}", lane, needs, (step,), outputs)
+    return Draft(f"napi {context.matrix.tools['napi']}", shared_lane(target, triple), needs, (step,), outputs)
 
 
 def _by_cargo(target: Target, triple: str, context: Context, name: str) -> Draft:
@@ -56,5 +54,6 @@ def _by_cargo(target: Target, triple: str, context: Context, name: str) -> Draft
     )
     library = naming.shared(recipe.crate.replace("-", "_"), triple)
     source = f"@target@/{triple}/{profile_folder(profile)}/{library}"
-    needs = linker_needs(triple, context.host)
+    # napi-build's set-up for MinGW asks for a libnode to link; the addon finds its symbols at run time instead.
+    needs = (*linker_needs(triple, context.host), "libnode")
     return Draft(tool_name(triple, context), triple, needs, (step,), (Output(name, "addon", source),))
