@@ -11,10 +11,11 @@ from rva.recipes.base import (
     cargo_profile,
     environment,
     linker_needs,
+    musl_flags,
     profile_folder,
     recipe_of,
     tool_name,
-)  # fmt: skip
+)
 
 
 def program(target: Target, triple: str, context: Context) -> Draft:

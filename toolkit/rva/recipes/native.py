@@ -5,8 +5,18 @@ from __future__ import annotations
 from rva import naming
 from rva.model import Output, Step, Target
 from rva.recipes.base import (
-    Context, Draft, cargo, cargo_profile, environment, linker, linker_needs, musl_flags, profile_folder, recipe_of,
-    shared_lane, tool_name,
+    Context,
+    Draft,
+    cargo,
+    cargo_profile,
+    environment,
+    linker,
+    linker_needs,
+    musl_flags,
+    profile_folder,
+    recipe_of,
+    shared_lane,
+    tool_name,
 )  # fmt: skip
 
 
@@ -68,7 +78,7 @@ def wheel(target: Target, triple: str, context: Context) -> Draft:
     needs = (*linker_needs(triple, context.host), "maturin")
     return Draft(
         f"maturin {context.matrix.tools['maturin']}",
-        lane,
+        shared_lane(target, triple),
         needs,
         (step,),
         (Output(name, "wheel", f"@stage@/out/{name}"),),

@@ -12,10 +12,12 @@ from rva.recipes.base import (
     environment,
     linker,
     linker_needs,
+    musl_flags,
     profile_folder,
     recipe_of,
+    shared_lane,
     tool_name,
-)  # fmt: skip
+)
 
 
 def addon(target: Target, triple: str, context: Context) -> Draft:
