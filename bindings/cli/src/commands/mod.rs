@@ -1,0 +1,5 @@
+//! The subcommands, one a file.
+
+pub mod benchmark;
+pub mod compute;
+pub mod features;

@@ -1,0 +1,109 @@
+// The reference cases and the verdict on them, shared by the consumers written in JavaScript.
+"use strict";
+const fs = require("node:fs");
+const path = require("node:path");
+
+const TOLERANCE = 2e-5;
+
+/** Rows of numbers, or one point, as flat float32. */
+const flat = (rows) => Float32Array.from(rows.flat());
+
+/** Rows of numbers as one Float32Array a row. */
+const rows = (matrix) => matrix.map((row) => Float32Array.from(row));
+
+function load(file) {
+  return JSON.parse(fs.readFileSync(file, "utf8")).cases;
+}
+
+/** |got - expected| <= 2e-5 + 2e-5 |expected| for every element, and nothing missing. */
+function agrees(got, expected) {
+  return (
+    got.length === expected.length &&
+    expected.every((e, i) => Math.abs(got[i] - e) <= TOLERANCE + TOLERANCE * Math.abs(e))
+  );
+}
+
+/** Runs every case, prints the verdict as one JSON line, sets the exit code. */
+function replay(cases, compute) {
+  const failures = [];
+  for (const testCase of cases) {
+    let good = false;
+    try {
+      good = agrees(compute(testCase), testCase.output.flat());
+    } catch (error) {
+      console.error(`${testCase.kind}/${testCase.name}: ${error}`);
+    }
+    if (!good) failures.push(`${testCase.kind}/${testCase.name}`);
+  }
+  const passed = cases.length - failures.length;
+  console.log(
+    JSON.stringify({ passed, failed: failures.length, cases: cases.length, failures: failures.slice(0, 5) }),
+  );
+  process.exitCode = passed === cases.length && cases.length > 0 ? 0 : 1;
+}
+
+/**
+ * One case through the classes of a JavaScript binding, whose names `names` gives.
+ * One query goes through forward, several go through forwardBatch as rows.
+ */
+function compute(api, names, testCase) {
+  const options = {
+    neighbors: testCase.neighbors,
+    mask: testCase.mask && Uint8Array.from(testCase.mask, Number),
+    causal: testCase.causal,
+  };
+  const dim = testCase.query?.[0].length;
+  const run = (attention) => {
+    const memory = [flat(testCase.keys), flat(testCase.values), options];
+    return testCase.query.length === 1
+      ? attention.forward(flat(testCase.query), ...memory)
+      : attention.forwardBatch(rows(testCase.query), ...memory).flatMap((row) => Array.from(row));
+  };
+  const ball = () => new api[names.hyperbolic](testCase.curvature);
+  switch (testCase.kind) {
+    case "scaled_dot_product":
+      return run(new api[names.scaledDot](dim));
+    case "cross":
+      return run(new api[names.cross](dim));
+    case "self":
+      return new api[names.self](dim).forward(flat(testCase.query), options);
+    case "multi_head":
+      return run(names.makeMultiHead(api, testCase.num_heads, dim));
+    case "hyperbolic":
+      return run(ball());
+    case "linear":
+      return run(new api[names.linear](dim));
+    case "poincare_distance":
+      return [ball().poincareDistance(Float32Array.from(testCase.x), Float32Array.from(testCase.y))];
+    case "to_poincare":
+      return ball().toPoincare(Float32Array.from(testCase.x));
+    case "from_poincare":
+      return ball().fromPoincare(Float32Array.from(testCase.x));
+    default:
+      throw new Error(`unknown kind ${testCase.kind}`);
+  }
+}
+
+/** The one file under `folder` whose name ends in `ending`. */
+function only(folder, ending) {
+  const found = fs
+    .readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith(ending))
+    .map((name) => path.resolve(folder, name));
+  if (found.length !== 1) {
+    console.error(`${folder}: expected one *${ending}, found ${found.length ? found.join(", ") : "none"}`);
+    process.exit(1);
+  }
+  return found[0];
+}
+
+function usage() {
+  const [folder, vectors] = process.argv.slice(2);
+  if (!folder || !vectors) {
+    console.error(`usage: ${path.basename(process.argv[1])} ARTIFACT_DIR VECTORS_JSON`);
+    process.exit(2);
+  }
+  return { folder: path.resolve(folder), cases: load(vectors) };
+}
+
+module.exports = { load, replay, compute, only, usage };
