@@ -27,7 +27,7 @@ PATH = r"^(?!.*\.\.)[a-zA-Z0-9_.][a-zA-Z0-9_./-]{0,199}$"
 VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
 TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
 TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
-ARGUMENT = r"^[a-zA-Z0-9_{][a-zA-Z0-9_./={},:*-]{0,199}$|^-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}$"
+ARGUMENT = r"^(?!.*\.\.)([a-zA-Z0-9_.{][a-zA-Z0-9_./={},:*-]{0,199}|-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}|--)$"
 URL = r"^https://[a-zA-Z0-9.-]+/[a-zA-Z0-9._/-]*$"
 
 NameStr = Annotated[str, Meta(pattern=NAME, description="letters, digits, dot, underscore and dash")]
