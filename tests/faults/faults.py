@@ -1,0 +1,216 @@
+"""Kill, interrupt and starve real builds, and look at what is left.
+
+    python tests/faults/faults.py kill --moments 10 --target cli
+    python tests/faults/faults.py interrupt --target cli
+    python tests/faults/faults.py disk --target native-crate
+
+Works in a clone of this checkout in a temporary folder, with the toolchains of the user's cache and a store of its own.
+Prints one JSON object; exit status 0 only if everything held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PART = ".rva-part-"
+MARK = "RVA_FAULT_RUN"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("kill", "interrupt", "disk"))
+    parser.add_argument("--moments", type=int, default=10)
+    parser.add_argument("--target", default="native-crate")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    check = {"kill": kill, "interrupt": interrupt, "disk": disk}[arguments.what]
+    with tempfile.TemporaryDirectory(prefix="rva-faults-") as folder:
+        result = check(Path(folder), arguments)
+    print(json.dumps({"check": arguments.what, "target": arguments.target, **result}))
+    return 0 if result["held"] else 1
+
+
+def kill(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """SIGKILL rva at moments spread over its run; dist/ must be whole each time, and the last run must complete."""
+    checkout, env = clone(folder)
+    whole = timed_run(checkout, env, arguments.target)
+    forget(checkout, env)
+    pick = random.Random(arguments.seed)
+    # One moment in each tenth of the run, the last ones where results are placed.
+    moments = [whole * (i + pick.random()) / arguments.moments for i in range(arguments.moments)]
+    faults: list[str] = []
+    for moment in moments:
+        process = start(checkout, env, arguments.target)
+        try:
+            process.wait(timeout=moment)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        faults += [f"after {moment:.1f} s: {fault}" for fault in partial(checkout)]
+        end_orphans(env)
+    final = timed_run(checkout, env, arguments.target)
+    faults += partial(checkout) + unlisted(checkout)
+    return {"held": not faults, "moments_s": [round(m, 1) for m in moments], "final_run_s": round(final, 1), "faults": faults}
+
+
+def interrupt(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """SIGINT and SIGTERM in the middle of a build: exit status 130 within 2 s and no process left."""
+    checkout, env = clone(folder)
+    found: list[dict[str, object]] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = start(checkout, env, arguments.target)
+        wait_for_compiler(env, process)
+        sent = time.monotonic()
+        process.send_signal(number)
+        process.wait(timeout=30)
+        spent = time.monotonic() - sent
+        left = orphans(env, grace_s=0.5)
+        found.append({"signal": number.name, "exit": process.returncode, "seconds": round(spent, 2), "left": left})
+    held = all(f["exit"] == 130 and f["seconds"] <= 2.0 and not f["left"] for f in found)  # type: ignore[operator]
+    return {"held": held, "runs": found}
+
+
+def disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """A build on a file system of a few megabytes: exit status 7, a message, no traceback, no partial file."""
+    if os.geteuid() != 0:
+        return {"held": False, "not_run": "mounting a small file system needs root"}
+    found = []
+    for kilobytes in (1500, 3000, 6000, 12000):
+        checkout, env = clone(folder / str(kilobytes))
+        with small_disk(checkout / ".rva" / "target", kilobytes):
+            process = start(checkout, env, arguments.target)
+            _, errors = process.communicate()
+        text = errors.decode("utf-8", "replace")
+        found.append({"kB": kilobytes, "exit": process.returncode, "message": "disk" in text, "traceback": "Traceback" in text})
+        shutil.rmtree(folder / str(kilobytes))
+    held = all(f["exit"] == 7 and f["message"] and not f["traceback"] for f in found)
+    return {"held": held, "runs": found}
+
+
+def clone(folder: Path) -> tuple[Path, dict[str, str]]:
+    """A clone of the working tree's commit, with an environment that shares toolchains but not results."""
+    checkout, cache = folder / "checkout", folder / "cache"
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(checkout)], check=True)
+    real = Path(os.environ.get("RVA_CACHE_DIR") or Path.home() / ".cache" / "rva")
+    cache.mkdir(parents=True)
+    for entry in real.iterdir():
+        if entry.name != "store":
+            (cache / entry.name).symlink_to(entry)
+    state = checkout / ".rva"
+    state.mkdir()
+    for name in os.listdir(ROOT / ".rva"):
+        if name not in ("target", "stage", "logs", "lock", "dist-index.json", "smoke.json"):
+            (state / name).symlink_to(ROOT / ".rva" / name)
+    return checkout, {**os.environ, "RVA_CACHE_DIR": str(cache), MARK: str(folder)}
+
+
+def forget(checkout: Path, env: dict[str, str]) -> None:
+    shutil.rmtree(Path(env["RVA_CACHE_DIR"]) / "store", ignore_errors=True)
+    shutil.rmtree(checkout / "dist", ignore_errors=True)
+    shutil.rmtree(checkout / ".rva" / "target", ignore_errors=True)
+
+
+def start(checkout: Path, env: dict[str, str], target: str) -> subprocess.Popen[bytes]:
+    command = ["./rva", "build", "--target", target, "--no-smoke"]
+    return subprocess.Popen(command, cwd=checkout, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def timed_run(checkout: Path, env: dict[str, str], target: str) -> float:
+    started = time.monotonic()
+    process = start(checkout, env, target)
+    _, errors = process.communicate()
+    if process.returncode != 0:
+        raise SystemExit(f"a run without faults failed ({process.returncode}):\n{errors.decode()}")
+    return time.monotonic() - started
+
+
+def partial(checkout: Path) -> list[str]:
+    """Files of dist/ whose content is not what the manifest says, or, without one, not any finished content."""
+    dist = checkout / "dist"
+    manifest = dist / "manifest.json"
+    files = [p for p in dist.rglob("*") if p.is_file() and p != manifest and not p.name.startswith(PART)]
+    if manifest.is_file():
+        listed = {a["path"]: a["sha256"] for a in json.loads(manifest.read_text())["artifacts"]}
+        return [f"{p} differs from the manifest" for p in files if listed.get(p.relative_to(dist).as_posix()) != digest(p)]
+    finished = set(stored_digests(checkout))
+    return [f"{p} is not a finished file" for p in files if digest(p) not in finished]
+
+
+def stored_digests(checkout: Path) -> Iterator[str]:
+    for record in (checkout.parent / "cache" / "store").glob("*/*/row.json"):
+        yield from (f["sha256"] for f in json.loads(record.read_text())["files"])
+
+
+def unlisted(checkout: Path) -> list[str]:
+    dist = checkout / "dist"
+    listed = {a["path"] for a in json.loads((dist / "manifest.json").read_text())["artifacts"]} | {"manifest.json"}
+    found = {p.relative_to(dist).as_posix() for p in dist.rglob("*") if p.is_file()}
+    return [f"{name} is in dist/ and not in the manifest" for name in sorted(found - listed)] + [
+        f"{name} is in the manifest and not in dist/" for name in sorted(listed - found)
+    ]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def marked(env: dict[str, str]) -> list[int]:
+    """Processes that inherited this check's mark; only those are ever ended."""
+    wanted = f"{MARK}={env[MARK]}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def wait_for_compiler(env: dict[str, str], process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 120
+    while len(marked(env)) < 3 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+
+
+def orphans(env: dict[str, str], grace_s: float) -> list[int]:
+    time.sleep(grace_s)
+    return marked(env)
+
+
+def end_orphans(env: dict[str, str]) -> None:
+    for pid in marked(env):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+@contextmanager
+def small_disk(path: Path, kilobytes: int) -> Iterator[None]:
+    path.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
