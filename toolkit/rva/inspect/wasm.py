@@ -107,7 +107,8 @@ def _sections(data: bytes) -> tuple[dict[int, bytes], dict[str, bytes]]:
         number, body = reader.byte(), reader.take(reader.leb())
         if number == 0:
             custom = _Reader(body)
-            customs[custom.text()] = body[custom.at :]
+            name = custom.text()
+            customs[name] = body[custom.at :]
             continue
         if number not in _ORDER or _ORDER[number] <= place:
             raise FormatError(f"section {number} is unknown or out of order")

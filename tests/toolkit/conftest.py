@@ -1,0 +1,58 @@
+"""What the tests of rva share."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rva import matrix as matrix_stage
+from rva.inspect import check
+from rva.model import Kind, Matrix, Target
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = Path(__file__).parent / "fixtures"
+
+Inspect = Callable[..., tuple[str, ...]]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def table() -> Matrix:
+    """The project's own platforms.toml."""
+    return matrix_stage.load(ROOT)
+
+
+@pytest.fixture(scope="session")
+def rows(table: Matrix) -> dict[str, Target]:
+    """Every row by its id."""
+    return {t.id: t for t in table.targets}
+
+
+@pytest.fixture(scope="session")
+def samples() -> dict[str, bytes]:
+    """The tiny files of fixtures/platforms.zip, by name; see fixtures/make.py."""
+    with zipfile.ZipFile(FIXTURES / "platforms.zip") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture
+def inspect(tmp_path: Path, table: Matrix, rows: dict[str, Target]) -> Inspect:
+    """Write some bytes as a file of a row and return what rva.inspect.check says of it."""
+
+    def run(
+        data: bytes, kind: Kind, row: str, *, name: str = "file", triple: str = "", forbidden: tuple[bytes, ...] = ()
+    ) -> tuple[str, ...]:
+        path = tmp_path / name
+        path.write_bytes(data)
+        path.chmod(0o755)
+        target = rows[row]
+        return check.check(path, kind, target, triple or target.triple, table, forbidden)
+
+    return run
