@@ -213,6 +213,8 @@ impl AttentionState {
         if self.causal && self.seen < m {
             return Err(Error::NoVisibleKey { query: 0 });
         }
+        // Before room is made for a result: bytes from elsewhere may claim any value_dim.
+        self.check_seen()?;
         let mut out = vec![0.0; shape::product("queries", &[m, self.value_dim])?];
         if let Progress::Linear(sums) = &self.progress {
             self.finish_linear(sums, &mut out)?;
@@ -227,6 +229,19 @@ impl AttentionState {
         }
         shape::blame(&out, &[])?;
         Ok(out)
+    }
+
+    /// Without causal order, refuses a state in which no key took part.
+    fn check_seen(&self) -> Result<()> {
+        let nothing = match &self.progress {
+            Progress::Softmax(partials) => partials.iter().any(Partial::is_empty),
+            Progress::Best(candidates) => candidates.iter().any(|best| best.scores.is_empty()),
+            Progress::Linear(sums) => sums.keys == 0,
+        };
+        match nothing && self.tail.mask.is_empty() {
+            true => Err(self.no_key(Error::NoVisibleKey { query: 0 })),
+            false => Ok(()),
+        }
     }
 
     /// Rows at the end that causal order hides from some query.
