@@ -19,6 +19,9 @@ pub(crate) mod simd128;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod sse2;
 
+#[cfg(test)]
+mod tests;
+
 use rows::{Pick, Rows};
 
 /// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.

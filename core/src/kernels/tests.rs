@@ -1,0 +1,173 @@
+//! Every kernel of this machine against the same arithmetic in `f64`, judged in ULP where one element is one rounding.
+
+#![allow(clippy::unwrap_used)]
+
+use super::rows::{Pick, Rows};
+use crate::dispatch::Kernel;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Distance of a result from the true value, in units of the last place of the true value as an `f32`.
+fn ulps(got: f32, truth: f64) -> f64 {
+    let near = truth as f32;
+    let step = f64::from(f32::from_bits(near.to_bits() + 1)) - f64::from(near);
+    (f64::from(got) - truth).abs() / step
+}
+
+fn exp(kernel: Kernel, x: &[f32]) -> Vec<f32> {
+    let mut out = x.to_vec();
+    kernel.weigh(&mut out, 0.0);
+    out
+}
+
+/// Floats of −104 to −0, every 509th of the billion there are; −0 and the ends of the normal range among them.
+fn negatives() -> Vec<f32> {
+    let last = 104.0_f32.to_bits();
+    let mut out: Vec<f32> = (0..=last).step_by(509).map(|bits| -f32::from_bits(bits)).collect();
+    out.extend([-0.0, -1.0, -87.0, -87.336_54, -87.336_55, -88.0, -103.0, -104.0]);
+    out
+}
+
+#[test]
+fn exp_is_within_its_bound() {
+    let x = negatives();
+    for kernel in Kernel::available() {
+        let mut worst = (0.0, 0.0);
+        for (&x, got) in x.iter().zip(exp(kernel, &x)) {
+            let truth = f64::from(x).exp();
+            let error = ulps(got, truth);
+            if error > worst.0 {
+                worst = (error, x);
+            }
+        }
+        assert!(worst.0 <= 1.0, "{}: {} ULP at {}", kernel.name(), worst.0, worst.1);
+    }
+}
+
+#[test]
+fn exp_meets_its_ends() {
+    for kernel in Kernel::available() {
+        let got = exp(kernel, &[0.0, -0.0, -105.0, -1e30, f32::NEG_INFINITY, f32::NAN]);
+        assert_eq!(got[..5], [1.0, 1.0, 0.0, 0.0, 0.0], "{}", kernel.name());
+        assert!(got[5].is_nan(), "{}", kernel.name());
+    }
+}
+
+#[test]
+fn a_weight_does_not_depend_on_its_place() {
+    // The last, short pack meets the same arithmetic as a full one.
+    for kernel in Kernel::available() {
+        let x: Vec<f32> = (0..67).map(|i| -0.37 * i as f32).collect();
+        let whole = exp(kernel, &x);
+        for len in 1..x.len() {
+            assert_eq!(exp(kernel, &x[..len]), whole[..len], "{} {len}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn weights_are_summed() {
+    for kernel in Kernel::available() {
+        for len in [0, 1, 3, 16, 17, 255, 256, 1000] {
+            let mut x: Vec<f32> = (0..len).map(|i| -0.001 * i as f32).collect();
+            let sum = kernel.weigh(&mut x, 0.0);
+            let truth: f64 = x.iter().map(|&x| f64::from(x)).sum();
+            assert!((sum - truth).abs() <= 1e-6 * truth, "{} {len}: {sum} {truth}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn maximum_finds_it_anywhere() {
+    for kernel in Kernel::available() {
+        assert_eq!(kernel.maximum(&[]), f32::NEG_INFINITY);
+        for len in 1..70 {
+            for place in 0..len {
+                let mut x = vec![-5.0; len];
+                x[place] = -1.0;
+                assert_eq!(kernel.maximum(&x), -1.0, "{} {len} {place}", kernel.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn feature_map_is_elu_plus_one() {
+    let x: Vec<f32> = negatives().into_iter().step_by(97).chain([0.5, 1.0, 3.25, 1e6, 3e38]).collect();
+    for kernel in Kernel::available() {
+        let mut got = x.clone();
+        kernel.feature_map(&mut got);
+        for (&x, got) in x.iter().zip(got) {
+            let truth = if x > 0.0 { f64::from(x) + 1.0 } else { f64::from(x).exp() };
+            assert!(ulps(got, truth) <= 1.0, "{}: φ({x}) = {got}, not {truth}", kernel.name());
+        }
+    }
+}
+
+/// Values whose sums and products are exact in `f32`, so that any order of summation gives the same bits.
+fn exact(len: usize, seed: usize) -> Vec<f32> {
+    (0..len).map(|i| ((i * 7 + seed * 13) % 17) as f32 - 8.0).collect()
+}
+
+#[test]
+fn rows_are_compared_and_summed_exactly() {
+    let list: Vec<usize> = vec![8, 0, 3, 3, 7, 1, 2, 5, 6];
+    for kernel in Kernel::available() {
+        for width in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 64, 65] {
+            // A column block in the middle of wider rows, to see offsets and strides at work.
+            let (stride, offset, count) = (width + 5, 3, 9);
+            let data = exact(stride * count, width);
+            let rows = Rows::column_block(&data, stride, offset, width);
+            assert_eq!(rows.count(), count);
+            let row = |i: usize| &data[i * stride + offset..][..width];
+            let query = exact(width, 1);
+            for pick in [Pick::first(9), Pick::Range { start: 2, len: 5 }, Pick::List(&list), Pick::first(0)]
+            {
+                let picked: Vec<usize> = (0..pick.len()).map(|i| pick.row(i)).collect();
+                let mut got = vec![0.0; pick.len()];
+                kernel.products(&query, rows, pick, 0.5, &mut got);
+                let dot = |i: usize| query.iter().zip(row(i)).map(|(a, b)| a * b).sum::<f32>() * 0.5;
+                assert_eq!(got, picked.iter().map(|&i| dot(i)).collect::<Vec<_>>(), "{}", kernel.name());
+
+                kernel.squared_distances(&query, rows, pick, &mut got);
+                let distance =
+                    |i: usize| query.iter().zip(row(i)).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+                assert_eq!(got, picked.iter().map(|&i| distance(i)).collect::<Vec<_>>(), "{}", kernel.name());
+
+                let weights = exact(pick.len(), 2);
+                let mut sum = exact(width, 3);
+                let mut wide: Vec<f64> = sum.iter().map(|&x| f64::from(x)).collect();
+                let expected: Vec<f32> = (0..width)
+                    .map(|e| sum[e] + picked.iter().zip(&weights).map(|(&i, w)| w * row(i)[e]).sum::<f32>())
+                    .collect();
+                kernel.accumulate(&weights, rows, pick, &mut sum);
+                assert_eq!(sum, expected, "{}", kernel.name());
+                let weights: Vec<f64> = weights.iter().map(|&x| f64::from(x)).collect();
+                kernel.accumulate_f64(&weights, rows, pick, &mut wide);
+                assert_eq!(
+                    wide,
+                    expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(),
+                    "{}",
+                    kernel.name()
+                );
+            }
+            let mut norms = vec![0.0; count];
+            kernel.squared_norms(rows, &mut norms);
+            for (i, &norm) in norms.iter().enumerate() {
+                assert_eq!(norm, row(i).iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>());
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_none() {
+    let data = [0.0; 10];
+    assert_eq!(Rows::column_block(&data, 5, 3, 3).count(), 0);
+    assert_eq!(Rows::column_block(&data, 0, 0, 0).count(), 0);
+    assert_eq!(Rows::column_block(&data, 5, usize::MAX, 2).count(), 0);
+    assert_eq!(Rows::packed(&data, 3).count(), 3);
+    assert!(Rows::packed(&data, 3).get(3).is_none());
+    assert!(!Pick::Range { start: usize::MAX, len: 2 }.inside(5));
+    assert!(!Pick::List(&[0, 5]).inside(5));
+}
