@@ -1,0 +1,1 @@
+"""Where each tool comes from: one file a source. rva.toolchain composes them."""

@@ -1,0 +1,100 @@
+"""What linking for Windows needs: Microsoft's SDK for msvc, and names to link a Node.js addon against elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from rva import files
+from rva.errors import NetworkError, ToolError
+from rva.log import Log
+from rva.toolchains.inventory import Absence, Fetch, Site, Tool, read_record, stamps, write_absence, write_record
+from rva.toolchains.place import alone, run
+
+# Where cargo-xwin starts to read the list of Microsoft's packages (its crate xwin, src/lib.rs).
+MANIFEST: Final = "https://aka.ms/vs/17/release/channel"
+SDK_MEGABYTES: Final = 420
+_TIMEOUT_S: Final = 8.0
+_FIX: Final = "build this row on Windows, or on a machine that can reach Microsoft's download servers"
+
+
+def load(site: Site) -> Iterator[Tool]:
+    """What was prepared, from records alone."""
+    for name in ("msvc", "libnode"):
+        tool = read_record(_folder(site, name), name)
+        if tool is not None:
+            yield tool
+
+
+def needs(names: set[str]) -> Iterator[Fetch]:
+    """What preparing these would fetch."""
+    if "msvc" in names:
+        yield Fetch(name="msvc", source="Microsoft's Windows SDK, through cargo-xwin", megabytes=SDK_MEGABYTES)
+    if "libnode" in names:
+        yield Fetch(name="libnode", source="two empty files", seconds=1)
+
+
+def provide_msvc(site: Site, xwin: Tool, log: Log) -> Tool | Absence:
+    """Microsoft's SDK by cargo-xwin; an Absence where its servers cannot be reached."""
+    folder = _folder(site, "msvc")
+    with alone(folder, log):
+        ready = read_record(folder, "msvc")
+        if ready is not None:
+            return ready
+        problem = unreachable(MANIFEST)
+        if problem:
+            reason = f"Microsoft's Windows SDK cannot be downloaded here ({problem})"
+            return write_absence(site, "msvc", reason, _FIX)
+        log.say(f"fetching Microsoft's Windows SDK ({SDK_MEGABYTES} MB), under its licence")
+        env = {"XWIN_CACHE_DIR": str(folder)}
+        try:
+            run("Windows SDK", [xwin.path, "xwin", "cache", "xwin"], log, site.logs / "setup-msvc.log", env=env)
+        except (ToolError, NetworkError) as error:
+            return write_absence(
+                site, "msvc", f"cargo-xwin could not fetch Microsoft's Windows SDK: {error.what}", _FIX
+            )
+        done = next(folder.glob("**/DONE"), None)
+        if done is None:
+            raise ToolError(f"cargo-xwin left no finished SDK in {folder}", fix=f"remove {folder} and run `rva setup`")
+        tool = Tool(
+            name="msvc", version=xwin.version, path=str(folder), source="Microsoft, through cargo-xwin",
+            fingerprint=f"{xwin.fingerprint} sdk", env={"PATH": xwin.env["PATH"], **env}, stamps=stamps([done]),
+        )  # fmt: skip
+        return write_record(folder, tool)
+
+
+def native_msvc(site: Site) -> Tool:
+    """On Windows, rustc finds Microsoft's linker itself."""
+    return write_record(
+        _folder(site, "msvc"), Tool(name="msvc", version="system", path="", source="Visual Studio", fingerprint="msvc")
+    )
+
+
+def provide_libnode(site: Site, log: Log) -> Tool:
+    """An empty libnode: napi-build wants one by name on windows-gnullvm, while napi finds Node's functions at run time."""
+    folder = _folder(site, "libnode")
+    with alone(folder, log):
+        dll, archive = folder / "libnode.dll", folder / "libnode.a"
+        files.write(dll, b"")
+        files.write(archive, b"!<arch>\n")
+        tool = Tool(
+            name="libnode", version="1", path=str(folder), source="rva", fingerprint="libnode",
+            env={"LIBNODE_PATH": str(folder)}, stamps=stamps([dll, archive]),
+        )  # fmt: skip
+        return write_record(folder, tool)
+
+
+def unreachable(url: str) -> str:
+    """Why an address cannot be reached, found by one short request; empty where it can."""
+    try:
+        answer = httpx.head(url, timeout=_TIMEOUT_S, follow_redirects=True)
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    return "" if answer.is_success else f"the server answered {answer.status_code}"
+
+
+def _folder(site: Site, name: str) -> Path:
+    return site.shared / name

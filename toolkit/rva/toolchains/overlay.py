@@ -1,0 +1,100 @@
+"""The standard library of a target, built from the compiler's own sources into a sysroot in the cache.
+
+All missing targets are built by one cargo call, which shares build scripts and keeps every core busy.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rva import files
+from rva.errors import ToolError
+from rva.log import Log
+from rva.toolchains.inventory import Site
+from rva.toolchains.place import run
+
+# About what one target costs on one core.
+SECONDS_A_TARGET = 50
+_WASI = "wasm32-wasip1"
+_WASI_OBJECTS = ("crt1-command.o", "crt1-reactor.o", "libc.a")
+_MANIFEST = '[package]\nname = "std-for-rva"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n'
+
+
+def target_libraries(sysroot: Path, triple: str) -> Path:
+    """Where a compiler looks for the libraries of a target."""
+    return sysroot / "lib" / "rustlib" / triple / "lib"
+
+
+def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
+    """Build std for each triple and move it into the sysroot below ``folder``, each whole or not at all."""
+    sysroot = folder / "sysroot"
+    library = sysroot / "lib/rustlib/src/rust/library"
+    if not (library / "Cargo.lock").is_file():
+        raise ToolError(
+            f"the compiler in {folder} has no sources of the standard library", fix="install its rust-src component"
+        )
+    work = files.make_folder(folder / "std-build")
+    files.write(work / "Cargo.toml", _MANIFEST)
+    files.write(work / "src" / "lib.rs", "#![no_std]\n")
+    log.say(f"building the Rust standard library for {len(triples)} targets: {', '.join(triples)}")
+    targets = [part for triple in triples for part in ("--target", triple)]
+    build = ("build", "--release", "-Zbuild-std=std,panic_abort")
+    argv: list[str | Path] = [folder / "bin" / "cargo", *_vendored(library), *build, *targets]
+    run(
+        "std from source",
+        argv,
+        log,
+        site.logs / "setup-std.log",
+        env=_environment(site, folder, library, work),
+        cwd=work,
+    )
+    for triple in triples:
+        _install(folder, sysroot, work / "target" / triple / "release" / "deps", triple)
+    files.remove(work)
+
+
+def _vendored(library: Path) -> list[str]:
+    vendor = library / "vendor"
+    if not vendor.is_dir():
+        return []
+    replace = 'source.crates-io.replace-with="std-vendor"'
+    return ["--offline", "--config", replace, "--config", f"source.std-vendor.directory='{vendor}'"]
+
+
+def _environment(site: Site, folder: Path, library: Path, work: Path) -> dict[str, str]:
+    version = site.version("rust")
+    flags = [
+        # Without its bitcode, std could not take part in the link-time optimisation of what uses it.
+        "-Cembed-bitcode=yes",
+        *(f"--remap-path-prefix={p}=/rustc/{version}/library" for p in {str(library), str(library.resolve())}),
+    ]
+    return {
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+        "RUSTC_BOOTSTRAP": "1",
+        "CARGO_TARGET_DIR": str(work / "target"),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
+        # As Rust's own distribution builds std.
+        "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "1",
+        "CARGO_INCREMENTAL": "0",
+    }
+
+
+def _install(folder: Path, sysroot: Path, built: Path, triple: str) -> None:
+    final = target_libraries(sysroot, triple).parent
+    part = files.make_folder(folder / f"std-part-{triple}")
+    (part / "lib").mkdir()
+    for rlib in built.glob("*.rlib"):
+        if not rlib.name.startswith("libstd_for_rva-"):
+            rlib.rename(part / "lib" / rlib.name)
+    if triple == _WASI:
+        for name in _WASI_OBJECTS:
+            if not (folder / "wasi" / name).is_file():
+                raise ToolError(
+                    f"{name} of wasi-libc is missing in {folder / 'wasi'}",
+                    fix="remove that folder's parent and run `rva setup`",
+                )
+            files.copy(folder / "wasi" / name, part / "lib" / "self-contained" / name, executable=False)
+    files.remove(final)
+    files.move_folder(part, final)

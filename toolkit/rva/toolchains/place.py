@@ -1,0 +1,66 @@
+"""Tools made whole or not at all, by one process at a time: beside their place first, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from rva import files, shell
+from rva.errors import CheckFailed, ToolError
+from rva.log import Log
+
+
+@contextmanager
+def alone(place: Path, log: Log) -> Iterator[None]:
+    """Hold the lock of a place in the shared cache; a second process waits, and says so."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            log.say(f"another rva run is preparing {place.name}; waiting for it")
+            lock.acquire(poll_interval=0.2)
+    except OSError as error:
+        raise shell.from_os_error(error, f"cannot write in {place.parent}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def make_folder(place: Path, make: Callable[[Path], None]) -> None:
+    """Fill a folder beside ``place`` and rename it there. Call it with the lock of ``place`` held."""
+    for stale in place.parent.glob(f"{files.PART}*-{place.name}"):
+        files.remove(stale)
+    part = files.make_folder(place.with_name(f"{files.PART}{os.getpid()}-{place.name}"))
+    try:
+        make(part)
+        files.remove(place)
+        files.move_folder(part, place)
+    except OSError as error:
+        raise shell.from_os_error(error, f"cannot prepare {place}") from error
+    finally:
+        files.remove(part)
+
+
+def run(
+    title: str,
+    argv: Sequence[str | Path],
+    log: Log,
+    record: Path,
+    *,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    fix: str = "",
+) -> str:
+    """Run one command of a set-up; its failure is a ToolError that says what could not be prepared."""
+    try:
+        done = shell.run(argv, env=env, cwd=cwd, log=record, on_line=lambda line: log.detail(f"{title}: {line}"))
+    except CheckFailed as error:
+        raise ToolError(f"{title} failed: {error.what}", fix=fix or error.fix) from error
+    return done.output

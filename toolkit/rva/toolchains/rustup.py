@@ -1,0 +1,55 @@
+"""A Rust compiler by rustup, in a private folder of the cache: the user's own toolchains stay as they are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from rva.errors import ToolError
+from rva.log import Log
+from rva.toolchains.inventory import Site
+from rva.toolchains.place import run
+
+MEGABYTES = 170
+MEGABYTES_A_TARGET = 25
+_TIMEOUT_S = 900.0
+
+
+def install(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
+    """Install the pinned compiler with the libraries of ``triples`` into ``folder``/home."""
+    log.say(f"fetching Rust {site.version('rust')} by rustup")
+    _rustup(
+        site,
+        folder,
+        ["toolchain", "install", name(site), "--profile", "minimal", "--no-self-update", *_targets(triples)],
+        log,
+    )
+
+
+def add_targets(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
+    """Add the libraries of more targets to an installed compiler."""
+    log.say(f"fetching the Rust standard library for {', '.join(triples)}")
+    _rustup(site, folder, ["target", "add", "--toolchain", name(site), *triples], log)
+
+
+def name(site: Site) -> str:
+    """rustup's name of the toolchain."""
+    return f"{site.version('rust')}-{site.host.triple}"
+
+
+def toolchain(site: Site, folder: Path) -> Path:
+    """Where rustup puts the compiler; this folder is its sysroot too."""
+    return folder / "home" / "toolchains" / name(site)
+
+
+def _targets(triples: Sequence[str]) -> list[str]:
+    return [part for triple in triples for part in ("--target", triple)]
+
+
+def _rustup(site: Site, folder: Path, arguments: Sequence[str], log: Log) -> None:
+    program = shutil.which("rustup")
+    if program is None:
+        raise ToolError("rustup is not installed", fix="install it from https://rustup.rs")
+    env = {"RUSTUP_HOME": str(folder / "home"), "RUSTUP_TOOLCHAIN": name(site), "RUSTUP_MAX_RETRIES": "1"}
+    run("rustup", [program, *arguments], log, site.logs / "setup-rustup.log", env=env)
