@@ -100,6 +100,13 @@ pub enum Error {
         /// The name that was given.
         found: String,
     },
+    /// A file of weights cannot be used.
+    InvalidWeights {
+        /// Name of the tensor at fault, or `file`.
+        tensor: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// These bytes are not a partial state this version can read.
     InvalidState {
         /// What is wrong with them.
@@ -127,6 +134,7 @@ impl Error {
             Error::Unsupported { .. } => "unsupported",
             Error::TypeNotSpecified => "type_not_specified",
             Error::UnknownType { .. } => "unknown_type",
+            Error::InvalidWeights { .. } => "invalid_weights",
             Error::InvalidState { .. } => "invalid_state",
             Error::StateMismatch { .. } => "state_mismatch",
         }
@@ -161,6 +169,7 @@ impl Error {
             Error::NoVisibleKey { .. } => "causal",
             Error::Overflow { .. } => "output",
             Error::TypeNotSpecified | Error::UnknownType { .. } => "attention_type",
+            Error::InvalidWeights { .. } => "weights",
             Error::InvalidState { .. } => "bytes",
             Error::StateMismatch { .. } => "other",
         }
@@ -204,6 +213,7 @@ impl fmt::Display for Error {
                 }
                 write!(f, ", auto")
             }
+            Error::InvalidWeights { tensor, reason } => write!(f, "weights: {tensor} {reason}"),
             Error::InvalidState { reason } => write!(f, "bytes: not a partial state: {reason}"),
             Error::StateMismatch { field } => {
                 write!(f, "other: belongs to another computation, its {field} differs")

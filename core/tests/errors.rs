@@ -402,6 +402,7 @@ fn every_code_is_stable_and_distinct() {
         Error::Unsupported { argument: "a", by: "b" },
         Error::TypeNotSpecified,
         Error::UnknownType { found: "x".into() },
+        Error::InvalidWeights { tensor: "x".into(), reason: "y".into() },
         Error::InvalidState { reason: "b" },
         Error::StateMismatch { field: "a" },
     ];

@@ -2,15 +2,13 @@
 
 use super::engine::{self, Mechanism, Settings};
 use super::stream::AttentionState;
+use super::weights::MultiHeadWeights;
 use super::Attention;
-use crate::dispatch::Kernel;
 use crate::error::{Error, Needed, Result};
-use crate::kernels::rows::{Pick, Rows};
 use crate::options::Options;
 use crate::shape::{self, Shape};
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
 
 /// Scaled dot-product attention in each of several equal parts of the hidden dimension.
 ///
@@ -177,98 +175,5 @@ impl MultiHeadAttention {
         })?;
         weights.output.apply_into(&joined, hidden, kernel, out);
         shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])
-    }
-}
-
-/// One linear layer, y = x·Wᵀ + b.
-#[derive(Debug, Clone, PartialEq)]
-struct Projection {
-    weight: Vec<f32>,
-    bias: Option<Vec<f32>>,
-}
-
-impl Projection {
-    fn apply(&self, input: &[f32], hidden: usize, kernel: Kernel) -> Vec<f32> {
-        let mut out = vec![0.0; input.len()];
-        self.apply_into(input, hidden, kernel, &mut out);
-        out
-    }
-
-    fn apply_into(&self, input: &[f32], hidden: usize, kernel: Kernel, out: &mut [f32]) {
-        let rows = Rows::packed(&self.weight, hidden);
-        for (x, y) in input.chunks_exact(hidden).zip(out.chunks_exact_mut(hidden)) {
-            kernel.products(x, rows, Pick::first(hidden), 1.0, y);
-            if let Some(bias) = &self.bias {
-                y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-            }
-        }
-    }
-}
-
-/// Weights of multi-head attention: four `[hidden, hidden]` matrices, row-major, with optional biases.
-///
-/// ```
-/// use ruvector_attention::{Attention, MultiHeadAttention, MultiHeadWeights};
-/// let identity = [1.0, 0.0, 0.0, 1.0];
-/// let double = [2.0, 0.0, 0.0, 2.0];
-/// let weights = MultiHeadWeights::new(2, &identity, &identity, &double, &identity)?;
-/// let attention = MultiHeadAttention::new(1, 2, 0.0)?.with_weights(weights)?;
-/// assert_eq!(attention.forward(&[1.0, 0.0], &[1.0, 0.0], &[3.0, 4.0])?, [6.0, 8.0]);
-/// # Ok::<(), ruvector_attention::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct MultiHeadWeights {
-    hidden_dim: usize,
-    query: Projection,
-    key: Projection,
-    value: Projection,
-    output: Projection,
-}
-
-impl MultiHeadWeights {
-    /// Copies the four matrices W_q, W_k, W_v and W_o, each `[hidden_dim, hidden_dim]` and finite.
-    ///
-    /// Errors name `q_proj.weight`, `k_proj.weight`, `v_proj.weight` or `out_proj.weight`.
-    pub fn new(hidden_dim: usize, query: &[f32], key: &[f32], value: &[f32], output: &[f32]) -> Result<Self> {
-        shape::positive("hidden_dim", hidden_dim)?;
-        let size = shape::product("hidden_dim", &[hidden_dim, hidden_dim])?;
-        let projection = |argument, weight: &[f32]| {
-            Ok(Projection { weight: checked(argument, weight, size)?, bias: None })
-        };
-        Ok(Self {
-            hidden_dim,
-            query: projection("q_proj.weight", query)?,
-            key: projection("k_proj.weight", key)?,
-            value: projection("v_proj.weight", value)?,
-            output: projection("out_proj.weight", output)?,
-        })
-    }
-
-    /// Adds the four biases b_q, b_k, b_v and b_o, each `[hidden_dim]` and finite.
-    ///
-    /// Errors name `q_proj.bias`, `k_proj.bias`, `v_proj.bias` or `out_proj.bias`.
-    pub fn with_biases(mut self, query: &[f32], key: &[f32], value: &[f32], output: &[f32]) -> Result<Self> {
-        let size = self.hidden_dim;
-        self.query.bias = Some(checked("q_proj.bias", query, size)?);
-        self.key.bias = Some(checked("k_proj.bias", key, size)?);
-        self.value.bias = Some(checked("v_proj.bias", value, size)?);
-        self.output.bias = Some(checked("out_proj.bias", output, size)?);
-        Ok(self)
-    }
-
-    /// The hidden dimension.
-    pub fn hidden_dim(&self) -> usize {
-        self.hidden_dim
-    }
-}
-
-/// Copies a tensor that must have `len` finite elements.
-fn checked(argument: &'static str, tensor: &[f32], len: usize) -> Result<Vec<f32>> {
-    if tensor.len() != len {
-        return Err(shape::length(argument, tensor.len(), Needed::Exactly(len)));
-    }
-    match shape::first_non_finite(tensor) {
-        Some(index) => Err(Error::NonFinite { argument, index }),
-        None => Ok(tensor.to_vec()),
     }
 }
