@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import v8 from "node:v8";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -36,6 +37,12 @@ async function loadModule(folder) {
   const file = (name) => path.join(copy, name);
   const bytes = fs.readFileSync(file(`${stem}_bg.wasm`));
   console.error(`${target} module of ${bytes.length} bytes`);
+  // Node 20 and older know relaxed SIMD only behind a flag.
+  if (!WebAssembly.validate(bytes)) v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (!WebAssembly.validate(bytes)) {
+    console.error(`Node ${process.version} cannot compile the module: it is damaged, or asks for newer features`);
+    process.exit(1);
+  }
 
   if (target === "nodejs") return require(file(`${stem}.js`));
   if (target === "web") {

@@ -6,6 +6,8 @@
 mod attention_api;
 mod memory;
 mod poincare_api;
+#[cfg(target_os = "wasi")]
+mod reactor;
 mod status;
 
 use std::ffi::{c_char, CStr};

@@ -1,0 +1,85 @@
+"""Installs a wheel in a fresh virtual environment and replays the reference cases there.
+
+`wheel.py ARTIFACT_DIR VECTORS_JSON`; the environment's own Python then runs this file with `--inside VECTORS_JSON`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cases
+from cases import Case
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NUMPY = Path(__file__).with_name("numpy.txt")
+
+
+def compute(case: Case) -> Sequence[float]:
+    """One case through the installed package; one query goes through forward, several through forward_batch."""
+    import numpy as np
+    import ruvector_attention as api
+
+    def array(rows: cases.Rows) -> NDArray[np.float32]:
+        return np.array(rows, dtype=np.float32)
+
+    options: dict[str, Any] = {"num_neighbors": case.neighbors, "causal": case.causal}
+    if case.mask is not None:
+        options["mask"] = np.array(case.mask, dtype=np.bool_)
+    if case.is_point:
+        x, y = array(case.query)[0], array(case.keys)[0]
+        if case.kind == "poincare_distance":
+            return [api.poincare_distance(x, y, case.curvature)]
+        result: NDArray[np.float32] = getattr(api, case.kind)(x, case.curvature)
+        return result.tolist()
+    query, keys, values = array(case.query), array(case.keys), array(case.values)
+    dim = query.shape[1]
+    if case.kind == "self":
+        return api.SelfAttention(dim).forward(query, **options).ravel().tolist()
+    attention = {
+        "scaled_dot_product": lambda: api.ScaledDotProductAttention(dim),
+        "cross": lambda: api.CrossAttention(dim),
+        "multi_head": lambda: api.MultiHeadAttention(case.num_heads, dim),
+        "hyperbolic": lambda: api.HyperbolicAttention(case.curvature),
+        "linear": lambda: api.LinearAttention(dim),
+    }[case.kind]()
+    if len(query) == 1:
+        return attention.forward(query[0], keys, values, **options).tolist()
+    return attention.forward_batch(query, keys, values, **options).ravel().tolist()
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """A fresh environment with the wheel and the pinned NumPy; its Python."""
+    venv.create(folder, with_pip=True)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    for what in (["--require-hashes", "--only-binary", ":all:", "-r", str(NUMPY)], ["--no-deps", "--no-index", str(wheel)]):
+        done = subprocess.run([*pip, *what], stdout=sys.stderr, check=False, timeout=600)
+        if done.returncode != 0:
+            raise SystemExit(f"pip install {' '.join(what)} failed with exit code {done.returncode}")
+    return python
+
+
+def main(argv: list[str]) -> int:
+    if argv[1:2] == ["--inside"]:
+        return cases.replay(cases.load(Path(argv[2])), compute)
+    folder, vectors = cases.arguments(argv)
+    wheel = cases.only(folder, "*.whl")
+    with tempfile.TemporaryDirectory(prefix="rva-smoke-") as name:
+        python = install(wheel, Path(name) / "venv")
+        # Neither PYTHONPATH nor the user's packages: only what was installed.
+        inside = [str(python), "-E", "-s", __file__]
+        return subprocess.run([*inside, "--inside", str(vectors)], check=False, timeout=600).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv))
