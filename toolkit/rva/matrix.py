@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
 import fnmatch
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from rva import naming
+from rva import rules
 from rva.errors import MatrixError, UsageError
 from rva.model import Matrix, MatrixFile, RowSpec, Target, schema
+from rva.rules import Fault, Where, nearest
 
-MAX_BYTES = 1_000_000
+# Far above what a matrix needs, and low enough that no file within them is slow to read: tomllib's time grows with
+# the square of a dotted key's length.
+MAX_BYTES = 200_000
+MAX_LINE = 1_000
 MAX_DEPTH = 12
 _SHOWN = 40
-
-Where = tuple[str | int, ...]
-
-
-class Fault(Struct, frozen=True):
-    """One thing wrong in platforms.toml."""
-
-    where: Where
-    message: str
-    line: int = 0
 
 
 def load(root: Path) -> Matrix:
@@ -39,7 +30,7 @@ def load(root: Path) -> Matrix:
     text = _read(path)
     document = _parse(text, path)
     file = _convert(document)
-    faults = (_structure_faults(document) if file is None else ()) or _meaning_faults(file, root)
+    faults = (*(_structure_faults(document) if file is None else ()), *rules.faults(document, root))
     if faults or file is None:
         raise MatrixError(
             _report(path, text, faults), fix=f"mend {path.name}; its keys are described in platforms.schema.json"
@@ -78,7 +69,7 @@ def _matching(matrix: Matrix, word: str, host: str) -> set[str]:
     if not found:
         raise UsageError(
             f"no row is named by --target {word!r}",
-            fix=_nearest(word, _selectors(matrix)) + "see `rva plan` for every row",
+            fix=nearest(word, _selectors(matrix)) + "see `rva plan` for every row",
         )
     return found
 
@@ -90,48 +81,65 @@ def _selectors(matrix: Matrix) -> list[str]:
     return sorted(names)
 
 
-def _nearest(word: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(names), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}? " if near else ""
-
-
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
+        # Reading a pipe or a device might never end.
+        if path.exists() and not path.is_file():
+            raise MatrixError(f"{path} is not a file")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise MatrixError(f"{path} does not exist", fix="run rva inside a project that has a platforms.toml") from None
     except OSError as error:
         raise MatrixError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_BYTES:
-        raise MatrixError(f"{path} has {len(data)} bytes; {MAX_BYTES} is the limit")
+        raise MatrixError(f"{path} has more than {MAX_BYTES} bytes, which is the limit")
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if len(line) > MAX_LINE:
+            raise MatrixError(f"{path}:{number}: a line of {len(line)} bytes; {MAX_LINE} is the limit")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise MatrixError(f"{path}:{line}: not UTF-8 text") from None
+        raise MatrixError(f"{path}:{data[: error.start].count(10) + 1}: not UTF-8 text") from None
 
 
 def _parse(text: str, path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise MatrixError(f"{path}: not valid TOML: {error}", fix="mend the line that the message names") from None
+    except ValueError as error:
+        found = re.search(r"at line ([0-9]+)", str(error))
+        line = found[1] if found else text.count("\n") + 1
+        raise MatrixError(f"{path}:{line}: not valid TOML: {error}", fix="mend that line") from None
     except RecursionError:
-        raise MatrixError(f"{path}: nested too deeply") from None
-    if _depth(document) > MAX_DEPTH:
-        raise MatrixError(f"{path}: nested deeper than {MAX_DEPTH} levels")
+        raise MatrixError(f"{path}:{_deep_line(text)}: nested deeper than {MAX_DEPTH} levels") from None
+    where = _too_deep(document)
+    if where:
+        raise MatrixError(f"{path}:{_lines(text, [where])[0]}: nested deeper than {MAX_DEPTH} levels")
     return document
 
 
-def _depth(document: object) -> int:
-    """Depth without recursion: a hostile file must not reach Python's own limit."""
-    deepest, stack = 0, [(document, 1)]
+def _deep_line(text: str) -> int:
+    """The line where brackets nest too deeply, in a text that no parser could read to the end."""
+    depth = 0
+    for number, line in enumerate(text.split("\n"), 1):
+        depth += sum(line.count(c) for c in "[{") - sum(line.count(c) for c in "]}")
+        if depth > MAX_DEPTH:
+            return number
+    return 1
+
+
+def _too_deep(document: dict[str, Any]) -> Where:
+    """The first place below MAX_DEPTH levels; found without recursion, which a hostile file would exhaust."""
+    stack: list[tuple[Where, object]] = [((), document)]
     while stack:
-        value, depth = stack.pop()
-        deepest = max(deepest, depth)
-        children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-        stack.extend((child, depth + 1) for child in children)
-    return deepest
+        where, value = stack.pop()
+        if len(where) >= MAX_DEPTH:
+            return where
+        if isinstance(value, dict):
+            stack.extend(((*where, key), child) for key, child in value.items())
+        elif isinstance(value, list):
+            stack.extend(((*where, i), child) for i, child in enumerate(value))
+    return ()
 
 
 def _convert(document: dict[str, Any]) -> MatrixFile | None:
@@ -170,7 +178,7 @@ def _explain(where: Where, error: Any) -> Iterator[Fault]:
         known = list(error.schema.get("properties", ()))
         for key in value.keys() - set(known):
             yield Fault(
-                (*where, key), f"unknown key {key!r}; {_nearest(key, known) or 'known keys: ' + ', '.join(known)}"
+                (*where, key), f"unknown key {key!r}; {nearest(key, known) or 'known keys: ' + ', '.join(known)}"
             )
     elif rule == "required":
         missing = [k for k in error.validator_value if k not in value]
@@ -178,7 +186,7 @@ def _explain(where: Where, error: Any) -> Iterator[Fault]:
             yield Fault(where, f"the key {key!r} is missing")
     elif rule == "enum":
         names = [str(n) for n in error.validator_value]
-        yield Fault(where, f"{_show(value)} is not one of {', '.join(names)}; {_nearest(str(value), names)}")
+        yield Fault(where, f"{_show(value)} is not one of {', '.join(names)}; {nearest(str(value), names)}")
     elif rule == "pattern":
         wanted = error.schema.get("description", f"text that matches {error.validator_value}")
         yield Fault(where, f"{_show(value)} is not allowed here; wanted: {wanted}")
@@ -191,108 +199,6 @@ def _explain(where: Where, error: Any) -> Iterator[Fault]:
 def _show(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def _meaning_faults(file: MatrixFile | None, root: Path) -> tuple[Fault, ...]:
-    """Faults that a schema cannot state: references, names that must agree, folders that must exist."""
-    if file is None:
-        return ()
-    rules: tuple[Callable[[MatrixFile, Path], Iterator[Fault]], ...] = (
-        _control_characters,
-        _row_ids,
-        _row_references,
-        _row_names,
-        _triples,
-        _versions,
-        _folders,
-    )
-    return tuple(fault for rule in rules for fault in rule(file, root))
-
-
-def _control_characters(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    # A pattern's `$` also matches before a final line feed, so this is asked of every string again.
-    stack: list[tuple[Where, object]] = [((), msgspec.to_builtins(file))]
-    while stack:
-        where, value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend(((*where, k), v) for k, v in value.items())
-            stack.extend(((*where, k), k) for k in value)
-        elif isinstance(value, (list, tuple)):
-            stack.extend(((*where, i), v) for i, v in enumerate(value))
-        elif isinstance(value, str) and re.search(r"[\x00-\x1f\x7f]", value):
-            yield Fault(where, f"{_show(value)} holds a control character")
-
-
-def _row_ids(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    seen = Counter(row.id.lower() for row in file.rows)
-    for i, row in enumerate(file.rows):
-        if seen[row.id.lower()] > 1:
-            yield Fault(("rows", i, "id"), f"the id {row.id!r} is used more than once")
-
-
-def _row_references(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    for i, row in enumerate(file.rows):
-        if row.recipe not in file.recipes:
-            yield Fault(("rows", i, "recipe"), f"{row.recipe!r} has no [recipes.{row.recipe}] table")
-        if row.triple not in file.triples:
-            near = _nearest(row.triple, file.triples)
-            yield Fault(("rows", i, "triple"), f"{row.triple!r} has no line in [triples]; {near}")
-    outputs = Counter((row.recipe, row.triple, row.variant) for row in file.rows)
-    for i, row in enumerate(file.rows):
-        if outputs[(row.recipe, row.triple, row.variant)] > 1:
-            yield Fault(
-                ("rows", i), f"{row.id!r} builds the same thing as another row (same recipe, triple and variant)"
-            )
-
-
-def _row_names(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    for i, row in enumerate(file.rows):
-        wanted = naming.row_id(row.recipe, row.triple, row.variant)
-        if row.recipe in file.recipes and row.id != wanted:
-            yield Fault(
-                ("rows", i, "id"),
-                f"{row.id!r} does not follow the scheme; its recipe, triple and variant make {wanted!r}",
-            )
-
-
-def _triples(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    for name, spec in file.triples.items():
-        parts = naming.split(name)
-        if (parts.os, parts.cpu, parts.libc) != (spec.os, spec.cpu, spec.libc):
-            yield Fault(
-                ("triples", name),
-                f"{name} means os {parts.os!r}, cpu {parts.cpu!r}, libc {parts.libc!r}; "
-                f"found {spec.os!r}, {spec.cpu!r}, {spec.libc!r}",
-            )
-        if spec.stand_in and naming.split(spec.stand_in).cpu != spec.cpu:
-            yield Fault(("triples", name, "stand_in"), f"{spec.stand_in} is for another processor than {name}")
-        if spec.stand_in in file.triples:
-            yield Fault(("triples", name, "stand_in"), f"{spec.stand_in} has rows of its own and cannot stand in")
-
-
-def _versions(file: MatrixFile, _root: Path) -> Iterator[Fault]:
-    known = naming.TOOLS
-    for name in file.tools:
-        if name not in known:
-            yield Fault(("tools", name), f"unknown tool {name!r}; {_nearest(name, known)}")
-    for name in known:
-        if name not in file.tools:
-            yield Fault(("tools",), f"the version of {name!r} is missing")
-
-
-def _folders(file: MatrixFile, root: Path) -> Iterator[Fault]:
-    def absent(path: str) -> bool:
-        return not (root / path).exists()
-
-    for i, path in enumerate(file.project.sources):
-        if absent(path):
-            yield Fault(("project", "sources", i), f"{path!r} does not exist")
-    for name, recipe in file.recipes.items():
-        if absent(recipe.folder):
-            yield Fault(("recipes", name, "folder"), f"{recipe.folder!r} does not exist")
-        for i, path in enumerate(recipe.sources):
-            if absent(path):
-                yield Fault(("recipes", name, "sources", i), f"{path!r} does not exist")
 
 
 def _report(path: Path, text: str, faults: Sequence[Fault]) -> str:
@@ -353,7 +259,7 @@ def _version(root: Path) -> str:
     path = root / "Cargo.toml"
     try:
         version = tomllib.loads(path.read_text("utf-8"))["workspace"]["package"]["version"]
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise MatrixError(f"{path} has no version under [workspace.package] ({error})") from None
     if not isinstance(version, str) or not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", version):
         raise MatrixError(f"{path}: {version!r} is not a version such as 1.2.3")

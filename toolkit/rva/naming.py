@@ -17,6 +17,13 @@ _ID_PREFIX: Final = {
     "c-library": "native-c", "wheel": "native-wheel", "sdist": "native-sdist", "crate": "native-crate",
 }  # fmt: skip
 
+# The variants of the recipes that have any.
+VARIANTS: Final = {
+    "wasm": tuple(f"{home}-{level}" for home in ("web", "nodejs", "bundler") for level in ("baseline", "simd128", "relaxed-simd")),
+    "wasi-command": ("cli",),
+    "wasi-reactor": ("reactor",),
+}  # fmt: skip
+
 _CPUS: Final = {"x86_64": "x64", "aarch64": "arm64", "armv7": "arm", "wasm32": "wasm32"}
 
 
@@ -42,6 +49,11 @@ def split(triple: str) -> Parts:
     if "-windows-" in triple:
         return Parts("win32", cpu, "msvc" if triple.endswith("-msvc") else "none")
     return Parts("unknown", cpu, "none")
+
+
+def family(recipe: str) -> str:
+    """The family that a recipe belongs to."""
+    return _ID_PREFIX[recipe].split("-")[0]
 
 
 def row_id(recipe: str, triple: str, variant: str) -> str:

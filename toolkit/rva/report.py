@@ -47,16 +47,18 @@ def _verdict(smoke: Smoke) -> str:
 
 
 def _notes(report: Report) -> str:
+    rows = ((r.status, r.reason, r.fix, r.id) for r in report.rows if r.reason and r.status != "failed")
+    smoke = ((f"reference cases {s.status}", s.reason, "", s.id) for s in report.smoke if s.reason)
+    return _grouped((*rows, *smoke))
+
+
+def _grouped(reasons: Iterable[tuple[str, str, str, str]]) -> str:
     """Each reason once, with the rows that it holds for."""
-    reasons: dict[tuple[str, str, str], list[str]] = {}
-    for row in report.rows:
-        if row.reason and row.status != "failed":
-            reasons.setdefault((row.status, row.reason, row.fix), []).append(row.id)
-    for smoke in report.smoke:
-        if smoke.reason:
-            reasons.setdefault((f"reference cases {smoke.status}", smoke.reason, ""), []).append(smoke.id)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for status, reason, fix, row in reasons:
+        found.setdefault((status, reason, fix), []).append(row)
     text = ""
-    for (status, reason, fix), ids in reasons.items():
+    for (status, reason, fix), ids in found.items():
         text += f"\n{status}: {', '.join(ids)}\n  why: {reason}\n" + (f"  fix: {fix}\n" if fix else "")
     return text
 

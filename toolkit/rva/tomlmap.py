@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
@@ -53,14 +52,16 @@ def _value(node: Node, where: Where, found: dict[Where, int]) -> None:
 
 
 def _keys(node: Node) -> Iterator[str]:
-    text: Any = (node.text or b"").decode()
-    if node.type == "dotted_key":
-        for child in node.named_children:
-            yield from _keys(child)
-    elif node.type == "quoted_key":
-        yield text[1:-1] if text.startswith("'") else str(ast.literal_eval(text))
-    else:
-        yield text
+    stack = [node]  # a dotted key is a tree as deep as it is long
+    while stack:
+        part = stack.pop()
+        text = (part.text or b"").decode()
+        if part.type == "dotted_key":
+            stack.extend(reversed(part.named_children))
+        elif part.type == "quoted_key":
+            yield text[1:-1] if text.startswith("'") else str(ast.literal_eval(text))
+        else:
+            yield text
 
 
 def _line(node: Node) -> int:

@@ -17,12 +17,12 @@ from rva.toolchains import cargo_tools, compiler, linkers, npm_tools, python_too
 from rva.toolchains.inventory import Absence, Fetch, Inventory, Site, Tool, forget_absence, read_absence
 
 __all__ = [
-    "Absence", "Fetch", "Inventory", "Site", "Tool", "environment", "forget_absences", "install_system_packages",
+    "MAY_BE_ABSENT", "Absence", "Fetch", "Inventory", "Site", "Tool", "environment", "forget_absences", "install_system_packages",
     "load", "needs", "project_folders", "provide",
 ]  # fmt: skip
 
 # Tools that may be absent without that being a fault: their rows are reported unavailable.
-_MAY_BE_ABSENT = ("msvc",)
+MAY_BE_ABSENT = ("msvc",)
 
 
 def load(root: Path, cache: Path, versions: Mapping[str, str]) -> Inventory:
@@ -35,7 +35,7 @@ def load(root: Path, cache: Path, versions: Mapping[str, str]) -> Inventory:
         *cargo_tools.load(site),
         *linkers.load(site),
     ]
-    absences = {name: a for name in _MAY_BE_ABSENT if (a := read_absence(site, name)) is not None}
+    absences = {name: a for name in MAY_BE_ABSENT if (a := read_absence(site, name)) is not None}
     return Inventory(site, {}, absences).with_tools(*found)
 
 
@@ -61,6 +61,9 @@ def provide(names: Iterable[str], inventory: Inventory, log: Log) -> Inventory:
     missing = _closure(names, inventory)
     _refuse_unknown(missing)
     try:
+        if "msvc" in missing and (absence := linkers.find_absence(site)) is not None:
+            inventory = inventory.without(absence)
+            missing = {n for n in missing if n != "msvc" and not n.endswith("-msvc")}
         inventory = _fetch(site, missing, inventory, log)
         return _compile(site, missing, inventory, log)
     except OSError as error:
@@ -94,7 +97,7 @@ def forget_absences(inventory: Inventory) -> Inventory:
 
 def install_system_packages(log: Log) -> None:
     """Install emulators and a browser with the system's package manager."""
-    system.install(Path.cwd() / ".rva" / "logs", log)
+    system.install(host.find_root(Path.cwd()) / ".rva" / "logs", log)
 
 
 def project_folders(root: Path) -> list[Path]:
@@ -115,7 +118,7 @@ def _closure(names: Iterable[str], inventory: Inventory) -> set[str]:
 
 
 def _compiler_names(missing: set[str]) -> list[str]:
-    return [n for n in ("rust", *sorted(missing)) if n in missing and (n == "rust" or n.startswith("std:"))]
+    return [n for n in ("rust", *sorted(missing - {"rust"})) if n in missing and (n == "rust" or n.startswith("std:"))]
 
 
 def _refuse_unknown(missing: set[str]) -> None:
@@ -151,19 +154,10 @@ def _compile(site: Site, missing: set[str], inventory: Inventory, log: Log) -> I
     if "libnode" in missing:
         inventory = inventory.with_tools(linkers.provide_libnode(site, log))
     if "msvc" in missing:
-        inventory = _msvc(site, inventory, log)
+        inventory = inventory.with_tools(linkers.provide_msvc(site, inventory.tools.get("xwin"), log))
     from_cargo = [name for name in cargo_tools.TOOLS if name in missing]
     if "crates" in missing:
         inventory = inventory.with_tools(cargo_tools.fetch_crates(site, inventory.tools["rust"], log))
     if from_cargo:
         inventory = inventory.with_tools(*cargo_tools.provide(site, from_cargo, inventory.tools["rust"], log))
     return inventory
-
-
-def _msvc(site: Site, inventory: Inventory, log: Log) -> Inventory:
-    if site.host.os == "win32":
-        return inventory.with_tools(linkers.native_msvc(site))
-    found = linkers.provide_msvc(site, inventory.tools["xwin"], log)
-    if isinstance(found, Tool):
-        return inventory.with_tools(found)
-    return Inventory(site, inventory.tools, {**inventory.absences, found.name: found})

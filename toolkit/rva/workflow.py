@@ -63,10 +63,13 @@ def build(
         inventory = toolchain.load(root, host.cache_dir(), table.tools)
         whole = _plan(root, table, table.targets, profile, inventory)
         selected = {t.id for t in targets}
-        missing = {name for row in whole.rows if row.id in selected and row.status == "build" for name in row.missing}
-        if missing:
-            inventory = _provide(root, table, missing, inventory, log)
-            whole = _plan(root, table, table.targets, profile, inventory)
+        # What may turn out absent comes first: only then is it known which stand-ins, with which tools, are wanted.
+        for first in (toolchain.MAY_BE_ABSENT, ()):
+            missing = _missing(whole, selected)
+            wanted = missing & set(first) if first else missing
+            if wanted:
+                inventory = _provide(wanted, inventory, log)
+                whole = _plan(root, table, table.targets, profile, inventory)
         rows = [row for row in whole.rows if row.id in selected]
         results, error = run.execute(rows, _workshop(root, table, rows, inventory, jobs, keep_going), log)
         manifest = _place(root, table, whole, selected)
@@ -89,12 +92,17 @@ def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool,
     with one_run(root, log):
         inventory = toolchain.forget_absences(toolchain.load(root, host.cache_dir(), table.tools))
         made = _plan(root, table, targets, "release", inventory)
-        missing = {name for row in made.rows for name in row.missing}
+        selected = {t.id for t in targets}
+        probes = _missing(made, selected) & set(toolchain.MAY_BE_ABSENT)
+        if probes and not dry_run:
+            inventory = _provide(probes, inventory, log)
+            made = _plan(root, table, targets, "release", inventory)
+        missing = _missing(made, selected)
         if dry_run:
             _announce(toolchain.needs(missing, inventory), log)
             return
         if missing:
-            _provide(root, table, missing, inventory, log)
+            _provide(missing, inventory, log)
         if system:
             toolchain.install_system_packages(log)
 
@@ -250,7 +258,7 @@ def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks
     needs = {name for check in wanted for name in check.needs}
     inventory = toolchain.load(root, host.cache_dir(), table.tools)
     if needs - inventory.tools.keys():
-        inventory = _provide(root, table, needs, inventory, log)
+        inventory = _provide(needs, inventory, log)
     env = {"CARGO_TARGET_DIR": str(root / ".rva" / "target" / "checks")}
     return [checks.run(check, root, _programs(inventory), env, log) for check in wanted]
 

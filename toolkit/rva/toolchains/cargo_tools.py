@@ -77,17 +77,12 @@ def fetch_crates(site: Site, rust: Tool, log: Log) -> Tool:
 
 def provide(site: Site, names: Sequence[str], rust: Tool, log: Log) -> tuple[Tool, ...]:
     """Compile the tools that are missing; their builds share what they have in common."""
-    made = []
-    target = site.shared / "cargo" / f"build-{os.getpid()}"
-    try:
-        for name in names:
-            folder = _folder(site, name)
-            with alone(folder, log):
-                tool = read_record(folder, name) or _take_from_path(site, folder, name, log)
-                made.append(tool or _install(site, folder, name, rust, target, log))
-    finally:
+    # One after another under one lock: their builds share this folder, and a broken-off one goes on from there.
+    with alone(site.shared / "cargo", log):
+        target = site.shared / "cargo" / "build"
+        made = tuple(_provide(site, name, rust, target, log) for name in names)
         files.remove(target)
-    return tuple(made)
+    return made
 
 
 def locked(lock: str) -> list[str]:
@@ -123,6 +118,12 @@ def _take_from_path(site: Site, folder: Path, name: str, log: Log) -> Tool | Non
         return None
     folder.mkdir(parents=True, exist_ok=True)
     return write_record(folder, _tool(site, name, Path(program), "PATH"))
+
+
+def _provide(site: Site, name: str, rust: Tool, target: Path, log: Log) -> Tool:
+    folder = _folder(site, name)
+    ready = read_record(folder, name) or _take_from_path(site, folder, name, log)
+    return ready or _install(site, folder, name, rust, target, log)
 
 
 def _install(site: Site, folder: Path, name: str, rust: Tool, target: Path, log: Log) -> Tool:

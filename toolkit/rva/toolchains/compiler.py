@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from packaging.version import Version
+
 from rva import files
 from rva.errors import NetworkError, ToolError, UsageError
 from rva.log import Log
@@ -164,7 +166,7 @@ def _record_compiler(site: Site, way: Way, folder: Path, log: Log) -> None:
     compiler = binaries / f"rustc{suffix}"
     detail = run("ask rustc", [compiler, "-vV"], log, site.logs / "setup-rust.log").strip()
     release = next((line.split()[1] for line in detail.splitlines() if line.startswith("release:")), "unknown")
-    if release != site.version("rust"):
+    if not _accepted(way, release, site.version("rust")):
         files.remove(folder)
         raise ToolError(
             f"{compiler} is Rust {release}, but platforms.toml asks for {site.version('rust')}",
@@ -172,12 +174,21 @@ def _record_compiler(site: Site, way: Way, folder: Path, log: Log) -> None:
         )
     for triple in _installed_targets(site, way, folder):
         _record_std(site, way, folder, triple, _key(detail))
+    # Behind a wrapper stands the program itself.
+    real = [p for name in ("rustc", "cargo") if (p := folder / "unpacked" / "usr" / "bin" / name).is_file()]
     env = {"PATH": str(binaries)}
     tool = Tool(
         name="rust", version=release, path=str(compiler), source=way, fingerprint=_key(detail), env=env,
-        stamps=stamps([compiler, binaries / f"cargo{suffix}"]), detail=detail,
+        stamps=stamps([compiler, binaries / f"cargo{suffix}", *real]), detail=detail,
     )  # fmt: skip
     write_record(folder, tool)
+
+
+def _accepted(way: Way, release: str, wanted: str) -> bool:
+    """Debian serves one version at a time: a newer one is accepted, and is part of every key."""
+    if way != "debian":
+        return release == wanted
+    return Version(release) >= Version(wanted)
 
 
 def _key(detail: str) -> str:

@@ -112,6 +112,10 @@ class Inventory(Struct, frozen=True):
         absences = {name: a for name, a in self.absences.items() if name not in found}
         return Inventory(self.site, {**self.tools, **found}, absences)
 
+    def without(self, absence: Absence) -> Inventory:
+        """The same inventory with one more tool that cannot be had."""
+        return Inventory(self.site, self.tools, {**self.absences, absence.name: absence})
+
     def as_json(self) -> str:
         """The tools and absences as JSON text."""
         return to_json({"tools": dict(self.tools), "absences": dict(self.absences)})

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from rva import files
-from rva.errors import NetworkError, ToolError
+from rva.errors import ToolError
 from rva.log import Log
 from rva.toolchains.inventory import Absence, Fetch, Site, Tool, read_record, stamps, write_absence, write_record
 from rva.toolchains.place import alone, run
@@ -32,30 +32,39 @@ def load(site: Site) -> Iterator[Tool]:
 def needs(names: set[str]) -> Iterator[Fetch]:
     """What preparing these would fetch."""
     if "msvc" in names:
-        yield Fetch(name="msvc", source="Microsoft's Windows SDK, through cargo-xwin", megabytes=SDK_MEGABYTES)
+        yield Fetch(
+            name="msvc",
+            source="Microsoft's Windows SDK through cargo-xwin, where its servers can be reached",
+            megabytes=SDK_MEGABYTES,
+        )
     if "libnode" in names:
         yield Fetch(name="libnode", source="two empty files", seconds=1)
 
 
-def provide_msvc(site: Site, xwin: Tool, log: Log) -> Tool | Absence:
-    """Microsoft's SDK by cargo-xwin; an Absence where its servers cannot be reached."""
+def find_absence(site: Site) -> Absence | None:
+    """Whether Microsoft's SDK is out of reach, by one short request; what is found is kept for a day."""
+    if site.host.os == "win32":
+        return None
+    problem = unreachable(MANIFEST)
+    if not problem:
+        return None
+    return write_absence(site, "msvc", f"Microsoft's Windows SDK cannot be downloaded here ({problem})", _FIX)
+
+
+def provide_msvc(site: Site, xwin: Tool | None, log: Log) -> Tool:
+    """Microsoft's SDK by cargo-xwin. On Windows, rustc finds Microsoft's linker itself."""
     folder = _folder(site, "msvc")
+    if xwin is None:
+        system = Tool(name="msvc", version="system", path="", source="Visual Studio", fingerprint="msvc")
+        return write_record(folder, system)
     with alone(folder, log):
         ready = read_record(folder, "msvc")
         if ready is not None:
             return ready
-        problem = unreachable(MANIFEST)
-        if problem:
-            reason = f"Microsoft's Windows SDK cannot be downloaded here ({problem})"
-            return write_absence(site, "msvc", reason, _FIX)
         log.say(f"fetching Microsoft's Windows SDK ({SDK_MEGABYTES} MB), under its licence")
         env = {"XWIN_CACHE_DIR": str(folder)}
-        try:
-            run("Windows SDK", [xwin.path, "xwin", "cache", "xwin"], log, site.logs / "setup-msvc.log", env=env)
-        except (ToolError, NetworkError) as error:
-            return write_absence(
-                site, "msvc", f"cargo-xwin could not fetch Microsoft's Windows SDK: {error.what}", _FIX
-            )
+        argv = [xwin.path, "xwin", "cache", "xwin"]
+        run("Windows SDK", argv, log, site.logs / "setup-msvc.log", env=env, fix=_FIX)
         done = next(folder.glob("**/DONE"), None)
         if done is None:
             raise ToolError(f"cargo-xwin left no finished SDK in {folder}", fix=f"remove {folder} and run `rva setup`")
@@ -64,13 +73,6 @@ def provide_msvc(site: Site, xwin: Tool, log: Log) -> Tool | Absence:
             fingerprint=f"{xwin.fingerprint} sdk", env={"PATH": xwin.env["PATH"], **env}, stamps=stamps([done]),
         )  # fmt: skip
         return write_record(folder, tool)
-
-
-def native_msvc(site: Site) -> Tool:
-    """On Windows, rustc finds Microsoft's linker itself."""
-    return write_record(
-        _folder(site, "msvc"), Tool(name="msvc", version="system", path="", source="Visual Studio", fingerprint="msvc")
-    )
 
 
 def provide_libnode(site: Site, log: Log) -> Tool:

@@ -35,7 +35,8 @@ def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> Non
         raise ToolError(
             f"the compiler in {folder} has no sources of the standard library", fix="install its rust-src component"
         )
-    work = files.make_folder(folder / "std-build")
+    # Kept when a build is broken off: the next one goes on from there.
+    work = folder / "std-build"
     files.write(work / "Cargo.toml", _MANIFEST)
     files.write(work / "src" / "lib.rs", "#![no_std]\n")
     log.say(f"building the Rust standard library for {len(triples)} targets: {', '.join(triples)}")

@@ -57,10 +57,14 @@ def run(
     env: dict[str, str] | None = None,
     cwd: Path | None = None,
     fix: str = "",
+    timeout: float | None = None,
 ) -> str:
     """Run one command of a set-up; its failure is a ToolError that says what could not be prepared."""
+
+    def show(line: str) -> None:
+        log.detail(f"{title}: {line}")
+
     try:
-        done = shell.run(argv, env=env, cwd=cwd, log=record, on_line=lambda line: log.detail(f"{title}: {line}"))
+        return shell.run(argv, env=env, cwd=cwd, log=record, on_line=show, timeout=timeout).output
     except CheckFailed as error:
         raise ToolError(f"{title} failed: {error.what}", fix=fix or error.fix) from error
-    return done.output

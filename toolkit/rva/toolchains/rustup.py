@@ -52,4 +52,4 @@ def _rustup(site: Site, folder: Path, arguments: Sequence[str], log: Log) -> Non
     if program is None:
         raise ToolError("rustup is not installed", fix="install it from https://rustup.rs")
     env = {"RUSTUP_HOME": str(folder / "home"), "RUSTUP_TOOLCHAIN": name(site), "RUSTUP_MAX_RETRIES": "1"}
-    run("rustup", [program, *arguments], log, site.logs / "setup-rustup.log", env=env)
+    run("rustup", [program, *arguments], log, site.logs / "setup-rustup.log", env=env, timeout=_TIMEOUT_S)
