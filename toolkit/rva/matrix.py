@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import fnmatch
 import re
 import tomllib
@@ -30,8 +31,9 @@ def load(root: Path) -> Matrix:
     text = _read(path)
     document = _parse(text, path)
     file = _convert(document)
-    faults = (*(_structure_faults(document) if file is None else ()), *rules.faults(document, root))
-    if faults or file is None:
+    shape = _structure_faults(document) or (Fault((), file),) if isinstance(file, str) else ()
+    faults = (*shape, *rules.faults(document, root))
+    if faults or isinstance(file, str):
         raise MatrixError(
             _report(path, text, faults), fix=f"mend {path.name}; its keys are described in platforms.schema.json"
         )
@@ -142,34 +144,26 @@ def _too_deep(document: dict[str, Any]) -> Where:
     return ()
 
 
-def _convert(document: dict[str, Any]) -> MatrixFile | None:
+def _convert(document: dict[str, Any]) -> MatrixFile | str:
+    """The document as frozen types, or a sentence that says where the first thing stands that does not fit."""
     try:
         return msgspec.convert(document, MatrixFile)
-    except (msgspec.ValidationError, RecursionError, ValueError):
-        return None
+    except (ValueError, RecursionError) as error:  # msgspec's ValidationError is a ValueError
+        return str(error) or "nested too deeply"
 
 
 def _structure_faults(document: dict[str, Any]) -> tuple[Fault, ...]:
     """Every place where the document departs from the schema. Only run when there is at least one."""
     from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    found: list[Fault] = []
-    for error in Draft202012Validator(schema()).iter_errors(_plain(document)):
-        where = tuple(error.absolute_path)
-        found.extend(_explain(where, error))
-    unique = {(f.where, f.message): f for f in found}
-    return tuple(unique.values()) or (
-        Fault((), "the file does not have the shape that platforms.schema.json describes"),
+    # TOML tells whole numbers from others, which JSON does not.
+    whole = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
     )
-
-
-def _plain(value: Any) -> Any:
-    """TOML's dates and the like as text, so that the schema sees JSON types only."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_plain(v) for v in value]
-    return value if isinstance(value, (str, int, float, bool)) else f"<{type(value).__name__}>"
+    validator = extend(Draft202012Validator, type_checker=whole)(schema())
+    found = [f for error in validator.iter_errors(document) for f in _explain(tuple(error.absolute_path), error)]
+    return tuple({(f.where, f.message): f for f in found}.values())
 
 
 def _explain(where: Where, error: Any) -> Iterator[Fault]:
@@ -197,7 +191,7 @@ def _explain(where: Where, error: Any) -> Iterator[Fault]:
 
 
 def _show(value: object) -> str:
-    text = repr(value)
+    text = str(value) if isinstance(value, (datetime.date, datetime.time)) else repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

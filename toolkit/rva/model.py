@@ -5,7 +5,7 @@ platforms.toml -> Matrix -> Plan -> Manifest -> packages -> verdicts
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,6 +40,9 @@ ArgumentStr = Annotated[
     str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
 ]
 UrlStr = Annotated[str, Meta(pattern=URL, description="an https address")]
+# msgspec's schema leaves out that these names are the only keys allowed.
+RecipeKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(RecipeName))}})
+KindKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(Kind))}})
 Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000, description="bytes")]
 
 
@@ -74,7 +77,7 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     binary: NameStr
     sources: tuple[PathStr, ...]
     smoke: tuple[ArgumentStr, ...] = ()
-    budget: dict[Kind, Bytes] = {}
+    budget: Annotated[dict[Kind, Bytes], KindKeys] = {}
 
 
 class TripleSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +108,7 @@ class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
     schema_version: Literal[1]
     project: Project
     tools: dict[NameStr, VersionStr]
-    recipes: dict[RecipeName, Recipe]
+    recipes: Annotated[dict[RecipeName, Recipe], RecipeKeys]
     triples: dict[TripleStr, TripleSpec]
     rows: Annotated[tuple[RowSpec, ...], Meta(min_length=1)]
     checks: tuple[Check, ...] = ()

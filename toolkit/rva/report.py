@@ -16,12 +16,13 @@ _STYLE = {
 
 def plan_table(plan: Plan, *, colour: bool, width: int) -> str:
     """What would be built, by which tool, from where, and what stands in the way."""
-    rows = [(r.id, r.triple, r.build, r.tool, r.folder, r.status, r.reason) for r in plan.rows]
-    counts = _counts(r.status for r in plan.rows)
-    return (
-        table(("row", "triple", "build", "tool", "from", "status", "note"), rows, colour=colour, width=width)
-        + f"\n{counts}\n"
-    )
+    rows = [(r.id, r.triple, r.build, r.tool, r.folder, r.status) for r in plan.rows]
+    text = table(("row", "triple", "build", "tool", "from", "status"), rows, colour=colour, width=width)
+    text += _grouped((r.status, r.reason, r.fix, r.id) for r in plan.rows if r.status == "unavailable")
+    missing = sorted({name for r in plan.rows if r.status == "build" for name in r.missing})
+    if missing:
+        text += f"\nto be set up first, by this build or by `rva setup`: {', '.join(missing)}\n"
+    return text + f"\n{_counts(r.status for r in plan.rows)}\n"
 
 
 def build_table(report: Report, *, colour: bool, width: int) -> str:

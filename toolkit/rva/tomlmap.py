@@ -25,7 +25,7 @@ def positions(text: str) -> dict[Where, int]:
             if node.type == "table_array_element":
                 counts[where] = counts.get(where, -1) + 1
                 where = (*where, counts[where])
-            found.setdefault(where, _line(node))
+            _place(where, node, found)
             for pair in pairs:
                 _pair(pair, where, found)
     return found
@@ -36,8 +36,16 @@ def _pair(node: Node, prefix: Where, found: dict[Where, int]) -> None:
     if node.type != "pair" or len(children) != 2:
         return
     where = (*prefix, *_keys(children[0]))
-    found.setdefault(where, _line(node))
+    _place(where, node, found)
     _value(children[1], where, found)
+
+
+def _place(where: Where, node: Node, found: dict[Where, int]) -> None:
+    """The line of a path, and of the tables above it that have no line of their own yet."""
+    for length in range(len(where), 0, -1):
+        if where[:length] in found:
+            return
+        found[where[:length]] = _line(node)
 
 
 def _value(node: Node, where: Where, found: dict[Where, int]) -> None:

@@ -199,9 +199,11 @@ def _plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str, in
     return planning.make(table, targets, host.detect(), tools, store, content.Digests(root), profile)
 
 
-def _provide(
-    root: Path, table: Matrix, names: set[str], inventory: toolchain.Inventory, log: Log
-) -> toolchain.Inventory:
+def _missing(made: Plan, selected: set[str]) -> set[str]:
+    return {name for row in made.rows if row.id in selected and row.status == "build" for name in row.missing}
+
+
+def _provide(names: set[str], inventory: toolchain.Inventory, log: Log) -> toolchain.Inventory:
     _announce(toolchain.needs(names, inventory), log)
     with log.stage("set-up"):
         return toolchain.provide(names, inventory, log)
