@@ -161,16 +161,18 @@ def _structure_faults(document: dict[str, Any]) -> tuple[Fault, ...]:
     whole = Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    validator = extend(Draft202012Validator, type_checker=whole)(schema())
+    validator = extend(Draft202012Validator, type_checker=whole)(schema())  # type: ignore[no-untyped-call]
     found = [f for error in validator.iter_errors(document) for f in _explain(tuple(error.absolute_path), error)]
     return tuple({(f.where, f.message): f for f in found}.values())
 
 
 def _explain(where: Where, error: Any) -> Iterator[Fault]:
     rule, value = error.validator, error.instance
+    if "propertyNames" in list(error.absolute_schema_path)[-2:]:
+        where = (*where, value)  # the name itself is wrong, and stands where its table or key begins
     if rule == "additionalProperties" and isinstance(error.validator_value, bool):
         known = list(error.schema.get("properties", ()))
-        for key in value.keys() - set(known):
+        for key in sorted(value.keys() - set(known)):
             yield Fault(
                 (*where, key), f"unknown key {key!r}; {nearest(key, known) or 'known keys: ' + ', '.join(known)}"
             )
@@ -184,10 +186,8 @@ def _explain(where: Where, error: Any) -> Iterator[Fault]:
     elif rule == "pattern":
         wanted = error.schema.get("description", f"text that matches {error.validator_value}")
         yield Fault(where, f"{_show(value)} is not allowed here; wanted: {wanted}")
-    elif rule == "propertyNames":
-        yield Fault(where, f"the name {_show(value)} is not allowed here")
     else:
-        yield Fault(where, f"{_show(value)}: {error.message if len(error.message) < 200 else rule}")
+        yield Fault(where, error.message if len(error.message) < 200 else f"{_show(value)}: {rule}")
 
 
 def _show(value: object) -> str:
