@@ -52,7 +52,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JS
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="errors only")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="every line of every tool")]
 JobsOption = Annotated[
-    int, typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)")
+    int | None, typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)")
 ]
 PROFILES = ("release", "ci", "dev")
 
@@ -61,7 +61,7 @@ PROFILES = ("release", "ci", "dev")
 def build(
     target: TargetOption = None,
     exclude: ExcludeOption = None,
-    jobs: JobsOption = 0,
+    jobs: JobsOption = None,
     profile: ProfileOption = "release",
     strict: Annotated[
         bool, typer.Option("--strict", help="a selected row that cannot be built here fails the run (exit 5)")
@@ -258,7 +258,7 @@ def main() -> NoReturn:
     """Run the program; every ending goes through here."""
     _handle_signals()
     try:
-        result = app(standalone_mode=False)
+        result = app(standalone_mode=False, prog_name="rva")
         code = result if isinstance(result, int) else 0
     except RvaError as error:
         code = _complain(error)

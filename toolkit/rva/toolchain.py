@@ -58,12 +58,13 @@ def provide(names: Iterable[str], inventory: Inventory, log: Log) -> Inventory:
     A tool that cannot be had raises ToolError, NetworkError or DiskError; Microsoft's SDK becomes an Absence.
     """
     site = inventory.site
-    missing = _closure(names, inventory)
-    _refuse_unknown(missing)
+    wanted = set(names)
+    _refuse_unknown(wanted)
     try:
-        if "msvc" in missing and (absence := linkers.find_absence(site)) is not None:
+        if "msvc" in _closure(wanted, inventory) and (absence := linkers.find_absence(site)) is not None:
             inventory = inventory.without(absence)
-            missing = {n for n in missing if n != "msvc" and not n.endswith("-msvc")}
+            wanted = {n for n in wanted if n != "msvc" and not n.endswith("-msvc")}
+        missing = _closure(wanted, inventory)
         inventory = _fetch(site, missing, inventory, log)
         return _compile(site, missing, inventory, log)
     except OSError as error:

@@ -14,6 +14,8 @@ REMAP = (
     "--remap-path-prefix=@root@=/source",
     "--remap-path-prefix=@target@=/target",
     "--remap-path-prefix=@cargo@=/cargo",
+    # Where the sources of the standard library lie beside the compiler, rustc names those instead of /rustc/<hash>.
+    "--remap-path-prefix=@cache@=/cache",
 )
 # rustc would bring its own start files for musl, which the overlay lacks and zig has.
 _MUSL = ("-Clink-self-contained=no",)

@@ -45,6 +45,8 @@ def c_library(target: Target, triple: str, context: Context) -> Draft:
         "url": context.matrix.project.repository,
         "version": context.matrix.version,
         "library": recipe.binary,
+        "os": naming.split(triple).os,
+        "libc": naming.split(triple).libc,
     }
     outputs = [
         Output(shared, "shared", f"{built}/{shared}"),
