@@ -176,6 +176,13 @@ fn results_beyond_f32_are_an_error() {
     let got = scaled(1).forward(&[3e38], &[3e38, 1.0], &[1.0, 2.0]);
     assert_eq!(got, Err(Error::Overflow { index: 0 }));
     assert_eq!(fault(got), ("overflow", "output"));
+    // Downwards it is a weight of 0, wherever the key stands, unless there is no other key.
+    let mut keys = vec![-3e38_f32; 600];
+    assert_eq!(fault(scaled(1).forward(&[3e38], &keys, &[1.0; 600])), ("overflow", "output"));
+    keys[599] = 1e-3;
+    let mut values = vec![1.0; 600];
+    values[599] = 7.0;
+    assert_eq!(scaled(1).forward(&[3e38], &keys, &values), Ok(vec![7.0]));
     // φ underflows to 0 everywhere: 0/0.
     let linear = LinearAttention::new(1).unwrap();
     assert_eq!(fault(linear.forward(&[0.0], &[-1e4], &[1.0])), ("overflow", "output"));

@@ -283,7 +283,11 @@ pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>) {
 /// Adds a block of keys whose scores stand in `scratch.scores`.
 fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut Partial) {
     let scores = scratch.scores.as_mut_slice();
-    partial.raise(task.kernel.maximum(scores));
+    let max = task.kernel.maximum(scores);
+    if max == f32::NEG_INFINITY && !scores.iter().any(|score| score.is_nan()) {
+        return; // Every product overflowed downwards: weights of 0 beside any other key.
+    }
+    partial.raise(max);
     let sum = task.kernel.weigh(scores, partial.max);
     match task.geometry {
         Geometry::Dot { .. } => {

@@ -35,16 +35,6 @@ pub(crate) unsafe fn exp<V: Vector>(x: V) -> V {
     }
 }
 
-/// φ(x) = elu(x) + 1, that is x + 1 above 0 and eˣ below.
-#[inline(always)]
-unsafe fn phi<V: Vector>(x: V) -> V {
-    // SAFETY: the caller has the instruction set.
-    unsafe {
-        let zero = V::splat(0.0);
-        x.max(zero).add(exp(x.min(zero)))
-    }
-}
-
 /// How two rows are compared.
 pub(crate) trait Term {
     /// Adds one product (or squared difference) to the running sum.
@@ -189,23 +179,55 @@ pub(crate) unsafe fn maximum<V: Vector>(values: &[f32]) -> f32 {
     largest
 }
 
+/// A function of one element. A trait and not a closure: closures would be compiled without the instruction set.
+trait Unary: Copy {
+    unsafe fn apply<V: Vector>(self, x: V) -> V;
+}
+
+/// x ↦ e^(x − max).
+#[derive(Clone, Copy)]
+struct ExpBelow(f32);
+
+impl Unary for ExpBelow {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>(self, x: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { exp(x.sub(V::splat(self.0))) }
+    }
+}
+
+/// x ↦ φ(x) = elu(x) + 1, that is x + 1 above 0 and eˣ below.
+#[derive(Clone, Copy)]
+struct Phi;
+
+impl Unary for Phi {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>(self, x: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let zero = V::splat(0.0);
+            x.max(zero).add(exp(x.min(zero)))
+        }
+    }
+}
+
 /// Applies `f` to every element; the last, short pack goes through a padded copy so that each element meets the
 /// same arithmetic wherever it stands.
 #[inline(always)]
-unsafe fn map<V: Vector>(values: &mut [f32], mut f: impl FnMut(V) -> V) {
+unsafe fn map<V: Vector>(values: &mut [f32], f: impl Unary) {
     let len = values.len();
     let at = values.as_mut_ptr();
     let mut i = 0;
     // SAFETY: every offset stays below the length; the padded copy holds the largest pack of any set.
     unsafe {
         while i + V::LANES <= len {
-            f(V::load(at.add(i))).store(at.add(i));
+            f.apply(V::load(at.add(i))).store(at.add(i));
             i += V::LANES;
         }
         if i < len {
             let mut padded = [0.0_f32; 16];
             core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), len - i);
-            f(V::load(padded.as_ptr())).store(padded.as_mut_ptr());
+            f.apply(V::load(padded.as_ptr())).store(padded.as_mut_ptr());
             core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), len - i);
         }
     }
@@ -220,8 +242,7 @@ unsafe fn map<V: Vector>(values: &mut [f32], mut f: impl FnMut(V) -> V) {
 pub(crate) unsafe fn weigh<V: Vector>(scores: &mut [f32], max: f32) -> f64 {
     // SAFETY: the caller has the instruction set.
     unsafe {
-        let shift = V::splat(max);
-        map::<V>(scores, |s| exp(s.sub(shift)));
+        map::<V>(scores, ExpBelow(max));
         sum::<V>(scores)
     }
 }
@@ -257,7 +278,7 @@ unsafe fn sum<V: Vector>(values: &[f32]) -> f64 {
 #[inline(always)]
 pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
     // SAFETY: the caller has the instruction set.
-    unsafe { map::<V>(values, |x| phi(x)) }
+    unsafe { map::<V>(values, Phi) }
 }
 
 /// `out += Σᵢ weights[i] · row picked i-th`.
@@ -296,7 +317,11 @@ unsafe fn add_rows<V: Vector, const R: usize>(weights: [f32; R], rows: [*const f
     let mut i = 0;
     // SAFETY: every offset stays below `len`.
     unsafe {
-        let lanes = weights.map(|w| V::splat(w));
+        // Not `map`: its closure would be compiled without the instruction set.
+        let mut lanes = [V::splat(0.0); R];
+        for r in 0..R {
+            lanes[r] = V::splat(weights[r]);
+        }
         while i + V::LANES <= len {
             let mut total = V::load(to.add(i));
             for r in 0..R {
