@@ -48,9 +48,9 @@ def select(matrix: Matrix, wanted: Sequence[str], excluded: Sequence[str], host:
     """
     keep: set[str] = set()
     for word in _words(wanted) or ["all"]:
-        keep |= _matching(matrix, word, host)
+        keep |= _matching(matrix, word, host, "--target")
     for word in _words(excluded):
-        keep -= _matching(matrix, word, host)
+        keep -= _matching(matrix, word, host, "--exclude")
     if not keep:
         raise UsageError("--exclude leaves no row to build", fix="see `rva plan` for the rows")
     return tuple(t for t in matrix.targets if t.id in keep)
@@ -60,7 +60,7 @@ def _words(values: Sequence[str]) -> list[str]:
     return [w for value in values for w in value.split(",") if w]
 
 
-def _matching(matrix: Matrix, word: str, host: str) -> set[str]:
+def _matching(matrix: Matrix, word: str, host: str, option: str) -> set[str]:
     if word == "all":
         return {t.id for t in matrix.targets}
     if word == "host":
@@ -70,7 +70,7 @@ def _matching(matrix: Matrix, word: str, host: str) -> set[str]:
         found = {t.id for t in matrix.targets if fnmatch.fnmatchcase(t.id, word) or fnmatch.fnmatchcase(t.triple, word)}
     if not found:
         raise UsageError(
-            f"no row is named by --target {word!r}",
+            f"no row is named by {option} {_show(word)}",
             fix=nearest(word, _selectors(matrix)) + "see `rva plan` for every row",
         )
     return found
