@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from rva import host, shell, toolchain
-from rva.errors import ToolError, UsageError
+from rva.errors import NetworkError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Matrix
 from rva.toolchains import cargo_tools, compiler, debian, linkers, npm_tools, place, python_tools
@@ -263,6 +263,43 @@ def test_a_missing_version_names_the_table(site: Site) -> None:
     with pytest.raises(ToolError, match="no version for `rust`") as caught:
         toolchain.needs(["cbindgen"], Inventory(bare))
     assert "[tools]" in caught.value.fix
+
+
+def _ways_tried(site: Site, monkeypatch: pytest.MonkeyPatch, failing: tuple[str, ...]) -> list[str]:
+    tried: list[str] = []
+
+    def install(site: Site, way: str, triples: Sequence[str], log: Log) -> None:
+        tried.append(way)
+        if way in failing:
+            raise NetworkError("`rustup` ended with exit status 1\nerror: no route to the server\nfull output: log")
+        _put_compiler(site, way)
+
+    monkeypatch.setattr(compiler, "_install", install)
+    monkeypatch.setattr(debian, "is_possible", lambda: True)
+    toolchain.provide(["rust"], load(site), Log(0))
+    return tried
+
+
+def test_rustup_is_tried_first(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ways_tried(site, monkeypatch, ()) == ["rustup"]
+
+
+def test_debian_steps_in_where_rustup_fails(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ways_tried(site, monkeypatch, ("rustup",)) == ["rustup", "debian"]
+    noted = read_absence(site, "rustup")
+    assert noted is not None
+    assert noted.reason == "error: no route to the server"
+
+
+def test_a_forced_way_has_no_substitute(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RVA_RUST", "rustup")
+    with pytest.raises(NetworkError, match="no route"):
+        _ways_tried(site, monkeypatch, ("rustup",))
+
+
+def test_an_unreachable_rustup_is_not_asked_again_the_same_day(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_absence(site, "rustup", "no route", "")
+    assert _ways_tried(site, monkeypatch, ()) == ["debian"]
 
 
 def test_an_sdk_out_of_reach_becomes_an_absence(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,11 +112,17 @@ def _first_that_works(site: Site, triples: Sequence[str], log: Log) -> Way:
             return "rustup"
         except (ToolError, NetworkError) as error:
             log.say("rustup did not work here; taking the compiler from Debian's packages instead")
-            write_absence(site, "rustup", error.what.strip().splitlines()[-1], error.fix)
+            write_absence(site, "rustup", _gist(error.what), error.fix)
             if not debian.is_possible():
                 raise
     _install(site, "debian", triples, log)
     return "debian"
+
+
+def _gist(text: str) -> str:
+    """The line that names the cause in what a failed command printed."""
+    lines = text.strip().splitlines()
+    return next((line for line in lines if line.startswith("error:")), lines[0])
 
 
 def _install(site: Site, way: Way, triples: Sequence[str], log: Log) -> None:
