@@ -112,9 +112,9 @@ def clone(folder: Path) -> tuple[Path, dict[str, str]]:
             (cache / entry.name).symlink_to(entry)
     state = checkout / ".rva"
     state.mkdir()
-    for name in os.listdir(ROOT / ".rva"):
-        if name not in ("target", "stage", "logs", "lock", "dist-index.json", "smoke.json"):
-            (state / name).symlink_to(ROOT / ".rva" / name)
+    for entry in (ROOT / ".rva").iterdir():
+        if entry.name not in ("target", "stage", "logs", "lock", "dist-index.json", "smoke.json"):
+            (state / entry.name).symlink_to(entry)
     return checkout, {**os.environ, "RVA_CACHE_DIR": str(cache), MARK: str(folder)}
 
 

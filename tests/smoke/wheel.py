@@ -1,4 +1,4 @@
-"""Installs a wheel in a fresh virtual environment and replays the reference cases there.
+"""Installs a wheel, or builds and installs a source package, in a fresh virtual environment and replays the reference cases.
 
 `wheel.py ARTIFACT_DIR VECTORS_JSON`; the environment's own Python then runs this file with `--inside VECTORS_JSON`.
 """
@@ -57,12 +57,14 @@ def compute(case: Case) -> Sequence[float]:
     return attention.forward_batch(query, keys, values, **options).ravel().tolist()
 
 
-def install(wheel: Path, folder: Path) -> Path:
-    """A fresh environment with the wheel and the pinned NumPy; its Python."""
+def install(package: Path, folder: Path) -> Path:
+    """A fresh environment with the package and the pinned NumPy; its Python."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    for what in (["--require-hashes", "--only-binary", ":all:", "-r", str(NUMPY)], ["--no-deps", "--no-index", str(wheel)]):
+    # A source package is built as pip builds it for a user: with the build tool that it asks for, from the package index.
+    own = ["--no-deps", str(package)] if package.suffix == ".gz" else ["--no-deps", "--no-index", str(package)]
+    for what in (["--require-hashes", "--only-binary", ":all:", "-r", str(NUMPY)], own):
         done = subprocess.run([*pip, *what], stdout=sys.stderr, check=False, timeout=600)
         if done.returncode != 0:
             raise SystemExit(f"pip install {' '.join(what)} failed with exit code {done.returncode}")
@@ -73,9 +75,9 @@ def main(argv: list[str]) -> int:
     if argv[1:2] == ["--inside"]:
         return cases.replay(cases.load(Path(argv[2])), compute)
     folder, vectors = cases.arguments(argv)
-    wheel = cases.only(folder, "*.whl")
+    package = cases.only(folder, "*.whl" if any(folder.glob("*.whl")) else "*.tar.gz")
     with tempfile.TemporaryDirectory(prefix="rva-smoke-") as name:
-        python = install(wheel, Path(name) / "venv")
+        python = install(package, Path(name) / "venv")
         # Neither PYTHONPATH nor the user's packages: only what was installed.
         inside = [str(python), "-E", "-s", __file__]
         return subprocess.run([*inside, "--inside", str(vectors)], check=False, timeout=600).returncode

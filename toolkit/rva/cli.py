@@ -52,7 +52,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JS
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="errors only")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="every line of every tool")]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)")
+    int | None,
+    typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)"),
 ]
 PROFILES = ("release", "ci", "dev")
 

@@ -154,6 +154,8 @@ def _start(
         raise from_os_error(error, f"cannot start `{args[0]}`") from error
     with _children_lock:
         _children.add(process)
+    if _stopping.is_set():  # stop_all may have looked at the children just before this one came
+        _signal_group(process, signal.SIGTERM)
     return process
 
 
@@ -166,13 +168,13 @@ def _listen(
     started: float,
 ) -> tuple[str, str]:
     lines: dict[str, list[str]] = {"out": [], "err": []}
+    broken: list[OSError | ValueError] = []
     with contextlib.ExitStack() as stack:
         sink = None
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
-            sink = stack.enter_context(log.open("a", encoding="utf-8", errors="replace"))
-            sink.write(f"$ {quoted(args)}\n")
-            sink.flush()
+            sink = stack.enter_context(log.open("ab", buffering=0))
+            sink.write(f"$ {quoted(args)}\n".encode())
         lock = threading.Lock()
 
         def drain(name: str, stream: object) -> None:
@@ -180,9 +182,12 @@ def _listen(
                 line = raw.decode("utf-8", "replace")
                 lines[name].append(line)
                 with lock:
-                    if sink is not None:
-                        sink.write(line)
-                        sink.flush()
+                    if sink is not None and not broken:
+                        try:
+                            sink.write(raw)
+                        except (OSError, ValueError) as error:
+                            # Keep reading: a child whose pipe is full would wait for ever.
+                            broken.append(error)
                     if on_line is not None:
                         on_line(line.rstrip("\n"))
 
@@ -195,6 +200,8 @@ def _listen(
         for reader in readers:
             # A grandchild may keep the pipe open after the command itself has ended.
             reader.join(timeout=5)
+    if broken and isinstance(broken[0], OSError):
+        raise from_os_error(broken[0], f"cannot write {log}")
     return "".join(lines["out"]), "".join(lines["err"])
 
 

@@ -239,18 +239,24 @@ def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manife
     return place.update(rows, Store(host.cache_dir() / "store"), table.version, commit(root))
 
 
+# What a word of a smoke command stands for, and the tool that brings it.
+_PROGRAMS = {"python": "wasmtime", "node": "node", "npm": "npm", "dev": "dev"}
+
+
 def _smoke(
     root: Path, table: Matrix, targets: Sequence[Target], manifest: Manifest, inventory: toolchain.Inventory, log: Log
 ) -> tuple[Smoke, ...]:
-    names = ("wasmtime", "node")
-    env = toolchain.environment(inventory, tuple(n for n in names if n in inventory.tools))
+    words = {word.strip("{}") for t in targets for word in table.recipes[t.recipe].smoke if word.startswith("{")}
+    missing = {_PROGRAMS[word] for word in words if word in _PROGRAMS} - inventory.tools.keys()
+    if missing:
+        inventory = _provide(missing, inventory, log)
+    env = toolchain.environment(inventory, inventory.tools)
     return smoke.run(manifest, targets, table, host.detect(), root, _programs(inventory), env, log)
 
 
 def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
     """What {python}, {node} and the like stand for in a command of platforms.toml."""
-    programs = {name: [tool.path] for name, tool in inventory.tools.items() if name in ("node", "npm", "python", "dev")}
-    programs.setdefault("python", [sys.executable])
+    programs = {word: [inventory.tools[tool].path] for word, tool in _PROGRAMS.items() if tool in inventory.tools}
     programs["self"] = [sys.executable, str(Path(sys.argv[0]).absolute())]
     return programs
 
