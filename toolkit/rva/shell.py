@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+from typing import IO, TextIO
 
 from rva.errors import CheckFailed, DiskError, Interrupted, NetworkError, RvaError, ToolError
 
@@ -159,6 +161,68 @@ def _start(
     return process
 
 
+class _Listener:
+    """Keeps what a child says, by stream, and passes each line on to the log and to whoever watches."""
+
+    def __init__(self, sink: TextIO | None, on_line: Callable[[str], None] | None) -> None:
+        self._sink, self._on_line = sink, on_line
+        self._said: dict[str, list[str]] = {"out": [], "err": []}
+        self._lock = threading.Lock()
+
+    def drain(self, name: str, stream: IO[bytes]) -> None:
+        for raw in stream:
+            line = raw.decode("utf-8", "replace")
+            self._said[name].append(line)
+            with self._lock:
+                if self._sink is not None and not self._sink.closed:
+                    self._sink.write(line)
+                    self._sink.flush()
+                if self._on_line is not None:
+                    self._on_line(line.rstrip("\n"))
+
+    def text(self, name: str) -> str:
+        return "".join(self._said[name])
+
+
+class _Record:
+    """Where the lines of one child go: memory, the log file, the caller's function."""
+
+    def __init__(self, log: Path | None, on_line: Callable[[str], None] | None) -> None:
+        self.lines: dict[str, list[str]] = {"out": [], "err": []}
+        self.fault: OSError | None = None
+        self._on_line = on_line
+        self._lock = threading.Lock()
+        self._file = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._file = log.open("ab", buffering=0)
+
+    def write(self, raw: bytes) -> None:
+        """Add bytes to the log file. A full disk is remembered, not raised: a child nobody reads from hangs."""
+        if self._file is not None and self.fault is None:
+            try:
+                self._file.write(raw)
+            except OSError as error:
+                self.fault = error
+
+    def drain(self, name: str, stream: IO[bytes]) -> None:
+        """Take every line of one of the child's streams."""
+        for raw in stream:
+            line = raw.decode("utf-8", "replace")
+            self.lines[name].append(line)
+            with self._lock:
+                self.write(raw)
+                if self._on_line is not None:
+                    self._on_line(line.rstrip("\n"))
+
+    def close(self) -> None:
+        """Close the log file; lines that come later are kept in memory alone."""
+        with self._lock:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+
+
 def _listen(
     process: subprocess.Popen[bytes],
     args: tuple[str, ...],
@@ -167,42 +231,26 @@ def _listen(
     timeout: float | None,
     started: float,
 ) -> tuple[str, str]:
-    lines: dict[str, list[str]] = {"out": [], "err": []}
-    broken: list[OSError | ValueError] = []
-    with contextlib.ExitStack() as stack:
-        sink = None
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            sink = stack.enter_context(log.open("ab", buffering=0))
-            sink.write(f"$ {quoted(args)}\n".encode())
-        lock = threading.Lock()
-
-        def drain(name: str, stream: object) -> None:
-            for raw in stream:  # type: ignore[attr-defined]
-                line = raw.decode("utf-8", "replace")
-                lines[name].append(line)
-                with lock:
-                    if sink is not None and not broken:
-                        try:
-                            sink.write(raw)
-                        except (OSError, ValueError) as error:
-                            # Keep reading: a child whose pipe is full would wait for ever.
-                            broken.append(error)
-                    if on_line is not None:
-                        on_line(line.rstrip("\n"))
-
-        readers = [threading.Thread(target=drain, args=("out", process.stdout), daemon=True)]
-        if process.stderr is not None:
-            readers.append(threading.Thread(target=drain, args=("err", process.stderr), daemon=True))
+    record = _Record(log, on_line)
+    try:
+        record.write(f"$ {quoted(args)}\n".encode())
+        streams = {"out": process.stdout, "err": process.stderr}
+        readers = [
+            threading.Thread(target=record.drain, args=(name, stream), daemon=True)
+            for name, stream in streams.items()
+            if stream is not None
+        ]
         for reader in readers:
             reader.start()
         _wait(process, args, timeout, started)
         for reader in readers:
             # A grandchild may keep the pipe open after the command itself has ended.
             reader.join(timeout=5)
-    if broken and isinstance(broken[0], OSError):
-        raise from_os_error(broken[0], f"cannot write {log}")
-    return "".join(lines["out"]), "".join(lines["err"])
+    finally:
+        record.close()
+    if record.fault is not None:
+        raise from_os_error(record.fault, f"cannot write {log}")
+    return "".join(record.lines["out"]), "".join(record.lines["err"])
 
 
 def _wait(process: subprocess.Popen[bytes], args: tuple[str, ...], timeout: float | None, started: float) -> None:
