@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
-from typing import IO, TextIO
 
 from rva.errors import CheckFailed, DiskError, Interrupted, NetworkError, RvaError, ToolError
 
@@ -159,29 +158,6 @@ def _start(
     if _stopping.is_set():  # stop_all may have looked at the children just before this one came
         _signal_group(process, signal.SIGTERM)
     return process
-
-
-class _Listener:
-    """Keeps what a child says, by stream, and passes each line on to the log and to whoever watches."""
-
-    def __init__(self, sink: TextIO | None, on_line: Callable[[str], None] | None) -> None:
-        self._sink, self._on_line = sink, on_line
-        self._said: dict[str, list[str]] = {"out": [], "err": []}
-        self._lock = threading.Lock()
-
-    def drain(self, name: str, stream: IO[bytes]) -> None:
-        for raw in stream:
-            line = raw.decode("utf-8", "replace")
-            self._said[name].append(line)
-            with self._lock:
-                if self._sink is not None and not self._sink.closed:
-                    self._sink.write(line)
-                    self._sink.flush()
-                if self._on_line is not None:
-                    self._on_line(line.rstrip("\n"))
-
-    def text(self, name: str) -> str:
-        return "".join(self._said[name])
 
 
 class _Record:
