@@ -101,8 +101,7 @@ def load(vectors: Path) -> list[Case]:
 def agrees(got: Sequence[float], expected: Sequence[float]) -> bool:
     """|got - expected| <= 2e-5 + 2e-5 |expected| for every element, and nothing missing."""
     return len(got) == len(expected) and all(
-        math.isfinite(got[i]) and abs(got[i] - e) <= TOLERANCE + TOLERANCE * abs(e)
-        for i, e in enumerate(expected)
+        math.isfinite(got[i]) and abs(got[i] - e) <= TOLERANCE + TOLERANCE * abs(e) for i, e in enumerate(expected)
     )
 
 
@@ -112,7 +111,7 @@ def replay(cases: Sequence[Case], compute: Callable[[Case], Sequence[float]]) ->
     for case in cases:
         try:
             good = agrees(compute(case), case.expected)
-        except Exception as error:  # the artifact may fail in any way; each is a failed case
+        except Exception as error:  # noqa: BLE001 - the artifact may fail in any way; each is a failed case
             print(f"{case.label}: {error}", file=sys.stderr)
             good = False
         if not good:

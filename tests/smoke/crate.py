@@ -48,7 +48,9 @@ def main(argv: list[str]) -> int:
         consumer = work / "consumer"
         consumer.mkdir()
         package_name = package.name.rsplit("-", 1)[0]
-        (consumer / "Cargo.toml").write_text(MANIFEST.format(name=package_name, path=package.as_posix()), encoding="utf-8")
+        (consumer / "Cargo.toml").write_text(
+            MANIFEST.format(name=package_name, path=package.as_posix()), encoding="utf-8"
+        )
         (consumer / "main.rs").write_bytes(SOURCE.read_bytes())
         (consumer / "Cargo.lock").write_bytes((package / "Cargo.lock").read_bytes())
         inputs, results = work / "cases", work / "results"

@@ -28,7 +28,9 @@ class Reactor:
         linker.define_wasi()
         self._store = wasmtime.Store(engine)
         self._store.set_wasi(wasmtime.WasiConfig())
-        self._exports = linker.instantiate(self._store, wasmtime.Module.from_file(engine, str(path))).exports(self._store)
+        self._exports = linker.instantiate(self._store, wasmtime.Module.from_file(engine, str(path))).exports(
+            self._store
+        )
         self.call("_initialize")
 
     def call(self, name: str, *arguments: int | float) -> int:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,9 @@ def compute(case: Case) -> Sequence[float]:
     def array(rows: cases.Rows) -> NDArray[np.float32]:
         return np.array(rows, dtype=np.float32)
 
+    def numbers(result: NDArray[np.float32]) -> list[float]:
+        return [float(number) for number in result.ravel()]
+
     options: dict[str, Any] = {"num_neighbors": case.neighbors, "causal": case.causal}
     if case.mask is not None:
         options["mask"] = np.array(case.mask, dtype=np.bool_)
@@ -39,22 +42,22 @@ def compute(case: Case) -> Sequence[float]:
         x, y = array(case.query)[0], array(case.keys)[0]
         if case.kind == "poincare_distance":
             return [api.poincare_distance(x, y, case.curvature)]
-        result: NDArray[np.float32] = getattr(api, case.kind)(x, case.curvature)
-        return result.tolist()
+        return numbers(getattr(api, case.kind)(x, case.curvature))
     query, keys, values = array(case.query), array(case.keys), array(case.values)
     dim = query.shape[1]
     if case.kind == "self":
-        return api.SelfAttention(dim).forward(query, **options).ravel().tolist()
-    attention = {
+        return numbers(api.SelfAttention(dim).forward(query, **options))
+    make: dict[str, Callable[[], api.Attention]] = {
         "scaled_dot_product": lambda: api.ScaledDotProductAttention(dim),
         "cross": lambda: api.CrossAttention(dim),
         "multi_head": lambda: api.MultiHeadAttention(case.num_heads, dim),
         "hyperbolic": lambda: api.HyperbolicAttention(case.curvature),
         "linear": lambda: api.LinearAttention(dim),
-    }[case.kind]()
+    }
+    attention = make[case.kind]()
     if len(query) == 1:
-        return attention.forward(query[0], keys, values, **options).tolist()
-    return attention.forward_batch(query, keys, values, **options).ravel().tolist()
+        return numbers(attention.forward(query[0], keys, values, **options))
+    return numbers(attention.forward_batch(query, keys, values, **options))
 
 
 def install(package: Path, folder: Path) -> Path:

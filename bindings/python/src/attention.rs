@@ -81,8 +81,10 @@ impl Attention {
         let (query, keys, values) =
             (vector(query, "query")?, tensor(keys, "keys")?, tensor(values, "values")?);
         let (q, k, v) = (query.data()?, keys.data()?, values.data()?);
-        check_columns(py, &keys, "keys", q.len())?;
-        check_rows(py, &values, k.len() / q.len().max(1))?;
+        // A query of the wrong length is the core's to refuse.
+        let dim = self.0.dim().unwrap_or(q.len());
+        check_columns(py, &keys, "keys", dim)?;
+        check_rows(py, &values, k.len() / dim.max(1))?;
         let result = py.detach(|| self.0.forward_with(q, k, v, &options.as_core()));
         Ok(PyArray1::from_vec(py, result.map_err(|error| refused(py, &error))?))
     }

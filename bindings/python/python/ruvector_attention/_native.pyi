@@ -3,7 +3,24 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from typing_extensions import disjoint_base
 
+__all__ = [
+    "Attention",
+    "AttentionError",
+    "CrossAttention",
+    "HyperbolicAttention",
+    "LinearAttention",
+    "MultiHeadAttention",
+    "ScaledDotProductAttention",
+    "SelfAttention",
+    "__version__",
+    "features",
+    "from_poincare",
+    "poincare_distance",
+    "project_to_ball",
+    "to_poincare",
+]
 __version__: str
 
 class AttentionError(ValueError):
@@ -14,6 +31,7 @@ class AttentionError(ValueError):
     argument: str
     """Name of the argument at fault."""
 
+@disjoint_base
 class Attention:
     """An attention mechanism with its parameters; one of its subclasses."""
 
@@ -73,7 +91,7 @@ class LinearAttention(Attention):
 class MultiHeadAttention(Attention):
     """Softmax attention of several heads, each over its share of the dimension; nothing is projected."""
 
-    def __new__(cls, num_heads: int, hidden_dim: int, dropout: float = 0.0) -> MultiHeadAttention: ...
+    def __new__(cls, num_heads: int, hidden_dim: int, dropout: float | None = None) -> MultiHeadAttention: ...
     @property
     def num_heads(self) -> int: ...
     @property
