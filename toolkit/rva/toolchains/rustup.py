@@ -25,6 +25,7 @@ def install(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
         ["toolchain", "install", name(site), "--profile", "minimal", "--no-self-update", *_targets(triples)],
         log,
     )
+    _show_llvm_to_objcopy(site, folder)
 
 
 def add_targets(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
@@ -45,6 +46,17 @@ def toolchain(site: Site, folder: Path) -> Path:
 
 def _targets(triples: Sequence[str]) -> list[str]:
     return [part for triple in triples for part in ("--target", triple)]
+
+
+def _show_llvm_to_objcopy(site: Site, folder: Path) -> None:
+    """rust-objcopy, which strips programs for macOS, looks for LLVM beside the host's libraries, where rustup puts none."""
+    if site.host.os == "win32":
+        return
+    home = toolchain(site, folder) / "lib"
+    for library in home.glob("libLLVM*.so*"):
+        link = home / "rustlib" / site.host.triple / "lib" / library.name
+        if not link.exists():
+            link.symlink_to(Path("../../..") / library.name)
 
 
 def _rustup(site: Site, folder: Path, arguments: Sequence[str], log: Log) -> None:
