@@ -1,6 +1,6 @@
 //! Which kernel runs: detected once, or chosen by name.
 
-use crate::kernels::rows::{Pick, Rows};
+use crate::kernels::rows::{Matrices, Pick, Rows};
 use crate::kernels::{self, Table};
 use core::fmt;
 
@@ -129,6 +129,21 @@ impl Kernel {
         if fits(rows, pick, out.len(), weights.len()) {
             // SAFETY: as in `products`.
             unsafe { (self.0.accumulate_f64)(weights, rows, pick, out) }
+        }
+    }
+
+    /// Columns of a panel of [`multiply`](Kernel::multiply).
+    pub(crate) fn panel_width(&self) -> usize {
+        self.0.panel_width
+    }
+
+    /// `c = a · b`, with panels of [`panel_width`](Kernel::panel_width) columns.
+    pub(crate) fn multiply(&self, matrices: Matrices<'_>) {
+        let fit = matrices.fit(self.panel_width());
+        debug_assert!(fit, "matrices that do not agree");
+        if fit {
+            // SAFETY: the set is available and the matrices fit.
+            unsafe { (self.0.multiply)(matrices) }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the softmax mechanisms share: one call's tensors, seen query by query and head by head.
 
 use super::softmax::{self, Ball, Dropout, Geometry, Partial, Scratch, Task};
+use super::tiled;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
 use crate::kernels::rows::{Pick, Rows};
@@ -222,6 +223,11 @@ pub(crate) fn forward(
     let query_gaps = query_gaps(mechanism, "queries", queries, dim, settings.kernel)?;
 
     let dropout = settings.dropout(&options);
+    let all = neighbors.is_none_or(|k| k >= shape.keys);
+    if all && shape.queries >= tiled::WORTH_PACKING && matches!(mechanism, Mechanism::Dot { .. }) {
+        tiled::forward(&memory, queries, options.causal, dropout, out)?;
+        return shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)]);
+    }
     let heads = mechanism.heads();
     let value_width = shape.value_dim / heads;
     let mut scratch = Scratch::default();

@@ -44,6 +44,7 @@ pub(crate) mod multi_head;
 pub(crate) mod scaled_dot;
 pub(crate) mod softmax;
 pub(crate) mod stream;
+pub(crate) mod tiled;
 pub(crate) mod weights;
 
 use crate::error::Result;

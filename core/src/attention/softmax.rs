@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 /// Keys a block: its scores and weights stay in the first-level cache, and `f32` sums stay short. The split depends
 /// on nothing but the number of keys (D50).
-const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 256;
 
 /// Dropout of attention weights during training (D36).
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +30,13 @@ impl Dropout {
             0.0
         } else {
             (1.0 / (1.0 - self.probability)) as f32
+        }
+    }
+
+    /// Drops and rescales the weights of the picked keys.
+    pub fn apply(&self, stream: u64, pick: Pick<'_>, weights: &mut [f32]) {
+        for (i, weight) in weights.iter_mut().enumerate() {
+            *weight *= self.factor(stream, pick.row(i));
         }
     }
 }
@@ -119,6 +126,18 @@ impl Partial {
             self.total.iter_mut().for_each(|total| *total *= shrink);
             self.max = score;
         }
+    }
+
+    /// Raises the reference to these scores, turns them into weights and returns their sum.
+    ///
+    /// Scores of −∞ alone, products that all overflowed downwards, weigh nothing beside any other key: then `None`.
+    pub fn weigh(&mut self, kernel: Kernel, scores: &mut [f32]) -> Option<f64> {
+        let max = kernel.maximum(scores);
+        if max == f32::NEG_INFINITY && !scores.iter().any(|score| score.is_nan()) {
+            return None;
+        }
+        self.raise(max);
+        Some(kernel.weigh(scores, self.max))
     }
 
     /// Adds the keys of another partial softmax of the same query.
@@ -283,16 +302,13 @@ pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>) {
 /// Adds a block of keys whose scores stand in `scratch.scores`.
 fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut Partial) {
     let scores = scratch.scores.as_mut_slice();
-    let max = task.kernel.maximum(scores);
-    if max == f32::NEG_INFINITY && !scores.iter().any(|score| score.is_nan()) {
-        return; // Every product overflowed downwards: weights of 0 beside any other key.
+    let Some(sum) = partial.weigh(task.kernel, scores) else { return };
+    if let Some(dropout) = task.dropout {
+        dropout.apply(task.stream, block, scores);
     }
-    partial.raise(max);
-    let sum = task.kernel.weigh(scores, partial.max);
     match task.geometry {
         Geometry::Dot { .. } => {
             partial.sum += sum;
-            drop_weights(task, block, scores);
             let total = sized(&mut scratch.block_total, partial.total.len());
             task.kernel.accumulate(scores, task.values, block, total);
             for (sum, addend) in partial.total.iter_mut().zip(total.iter()) {
@@ -300,7 +316,6 @@ fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut
             }
         }
         Geometry::Ball(ball) => {
-            drop_weights(task, block, scores);
             // In f64: near the boundary 1 − c‖m‖² of the midpoint would lose every digit of an f32 sum.
             let coefficients = sized(&mut scratch.coefficients, scores.len());
             for (i, (coefficient, weight)) in coefficients.iter_mut().zip(scores.iter()).enumerate() {
@@ -309,14 +324,6 @@ fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut
                 *coefficient = f64::from(*weight) * conformal;
             }
             task.kernel.accumulate_f64(coefficients, task.values, block, &mut partial.total);
-        }
-    }
-}
-
-fn drop_weights(task: &Task<'_>, block: Pick<'_>, weights: &mut [f32]) {
-    if let Some(dropout) = task.dropout {
-        for (i, weight) in weights.iter_mut().enumerate() {
-            *weight *= dropout.factor(task.stream, block.row(i));
         }
     }
 }

@@ -29,6 +29,7 @@ unsafe fn power(n: __m256i) -> __m256 {
 // SAFETY: every method is called only where AVX2 and FMA are available; loads and stores are unaligned ones.
 unsafe impl Vector for Avx2 {
     const LANES: usize = 8;
+    const ROWS: usize = 6;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

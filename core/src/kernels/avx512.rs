@@ -22,6 +22,7 @@ fn available() -> bool {
 // SAFETY: every method is called only where AVX-512F is available; loads and stores are unaligned ones.
 unsafe impl Vector for Avx512 {
     const LANES: usize = 16;
+    const ROWS: usize = 12;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

@@ -22,7 +22,7 @@ pub(crate) mod sse2;
 #[cfg(test)]
 mod tests;
 
-use rows::{Pick, Rows};
+use rows::{Matrices, Pick, Rows};
 
 /// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.
 pub(crate) struct Table {
@@ -36,6 +36,8 @@ pub(crate) struct Table {
     pub accumulate: unsafe fn(&[f32], Rows<'_>, Pick<'_>, &mut [f32]),
     pub accumulate_f64: unsafe fn(&[f64], Rows<'_>, Pick<'_>, &mut [f64]),
     pub squared_norms: unsafe fn(Rows<'_>, &mut [f64]),
+    pub panel_width: usize,
+    pub multiply: unsafe fn(Matrices<'_>),
 }
 
 /// Instantiates the generic algorithms for a vector type, inside functions that enable its instruction set.
@@ -44,7 +46,7 @@ macro_rules! table {
         /// The kernels of this instruction set.
         pub(crate) static TABLE: super::Table = {
             use super::generic;
-            use super::rows::{Pick, Rows};
+            use super::rows::{Matrices, Pick, Rows};
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn products(query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
@@ -90,6 +92,11 @@ macro_rules! table {
                 // SAFETY: as above.
                 unsafe { generic::squared_norms(rows, out) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn multiply(matrices: Matrices<'_>) {
+                // SAFETY: as above.
+                unsafe { generic::multiply::<$vector>(matrices) }
+            }
 
             super::Table {
                 name: $name,
@@ -102,6 +109,8 @@ macro_rules! table {
                 accumulate,
                 accumulate_f64,
                 squared_norms,
+                panel_width: generic::panel_width::<$vector>(),
+                multiply,
             }
         };
     };

@@ -17,6 +17,7 @@ fn power(n: int32x4_t) -> float32x4_t {
 // SAFETY: NEON is part of aarch64; loads and stores need no alignment.
 unsafe impl Vector for Neon {
     const LANES: usize = 4;
+    const ROWS: usize = 12;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

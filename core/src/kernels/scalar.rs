@@ -22,6 +22,7 @@ impl Scalar {
 // SAFETY: plain arithmetic, available everywhere; the pointers are the caller's promise.
 unsafe impl Vector for Scalar {
     const LANES: usize = LANES;
+    const ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

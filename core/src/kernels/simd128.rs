@@ -16,6 +16,7 @@ fn power(n: v128) -> v128 {
 // SAFETY: this file is compiled only where the target has simd128; loads and stores need no alignment.
 unsafe impl Vector for Simd128 {
     const LANES: usize = 4;
+    const ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::rows::{Pick, Rows};
+use super::rows::{Matrices, Pick, Rows};
 use crate::dispatch::Kernel;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -170,4 +170,34 @@ fn rows_that_do_not_fit_are_none() {
     assert!(Rows::packed(&data, 3).get(3).is_none());
     assert!(!Pick::Range { start: usize::MAX, len: 2 }.inside(5));
     assert!(!Pick::List(&[0, 5]).inside(5));
+}
+
+#[test]
+fn matrices_are_multiplied_exactly() {
+    for kernel in Kernel::available() {
+        let width = kernel.panel_width();
+        for rows in [0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 24, 25] {
+            for (depth, panels) in [(1, 1), (2, 3), (17, 2), (64, 1)] {
+                let (a_stride, c_stride) = (depth + 3, panels * width + 2);
+                let (a, b) = (exact(rows * a_stride, 4), exact(panels * depth * width, 5));
+                let mut c = vec![7.0; rows * c_stride];
+                kernel.multiply(Matrices { a: &a, a_stride, rows, b: &b, depth, c: &mut c, c_stride });
+                for row in 0..rows {
+                    for column in 0..c_stride {
+                        let expected = match column < panels * width {
+                            true => (0..depth)
+                                .map(|p| {
+                                    let panel = &b[column / width * depth * width..];
+                                    a[row * a_stride + p] * panel[p * width + column % width]
+                                })
+                                .sum(),
+                            // What lies between the rows is not touched.
+                            false => 7.0,
+                        };
+                        assert_eq!(c[row * c_stride + column], expected, "{} {rows}x{depth}", kernel.name());
+                    }
+                }
+            }
+        }
+    }
 }

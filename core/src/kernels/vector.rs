@@ -9,6 +9,8 @@
 pub(crate) unsafe trait Vector: Copy {
     /// Number of lanes.
     const LANES: usize;
+    /// Rows of the matrix micro-kernel, which keeps two vectors a row in registers.
+    const ROWS: usize;
 
     /// All lanes the same value.
     unsafe fn splat(value: f32) -> Self;
