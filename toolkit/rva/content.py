@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-
-# Made by builds and tools, never a source. Names, at any depth; names with a leading dot are left out too.
-NOT_SOURCES = frozenset({"target", "node_modules", "pkg", "dist", "__pycache__"})
+from msgspec import Struct
+from pathspec import GitIgnoreSpec
 
 
 class Digests:
@@ -24,23 +23,52 @@ class Digests:
         """SHA-256 over the names and contents of a file or of every source file below a folder."""
         if path not in self._known:
             digest = hashlib.sha256()
-            for file in files(self._root / path):
+            for file in files(self._root / path, self._root):
                 name = file.relative_to(self._root).as_posix()
                 digest.update(f"{name}\0{sha256(file)}\n".encode())
             self._known[path] = digest.hexdigest()
         return self._known[path]
 
 
-def files(path: Path) -> Iterator[Path]:
-    """The source files at or below a path, in a fixed order."""
+def files(path: Path, root: Path) -> Iterator[Path]:
+    """The source files at or below a path, in a fixed order: what git would not ignore, dot files apart."""
     if path.is_file():
         yield path
         return
-    for folder, folders, names in os.walk(path):
-        folders[:] = sorted(f for f in folders if f not in NOT_SOURCES and not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and not name.endswith((".node", ".pyc")):
-                yield Path(folder) / name
+    above = [folder for folder in reversed(path.parents) if folder.is_relative_to(root)]
+    yield from _walk(path, [rules for folder in above if (rules := _ignored_by(folder))])
+
+
+class _Ignored(Struct, frozen=True):
+    """The rules of one .gitignore, which hold below its folder."""
+
+    folder: Path
+    rules: GitIgnoreSpec
+
+    def holds(self, path: Path, *, is_folder: bool) -> bool:
+        name = path.relative_to(self.folder).as_posix()
+        return self.rules.match_file(f"{name}/" if is_folder else name)
+
+
+def _walk(folder: Path, ignored: Sequence[_Ignored]) -> Iterator[Path]:
+    own = _ignored_by(folder)
+    known = [*ignored, own] if own else ignored
+    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+        path, is_folder = Path(entry.path), entry.is_dir()
+        if entry.name.startswith(".") or any(rules.holds(path, is_folder=is_folder) for rules in known):
+            continue
+        if is_folder:
+            yield from _walk(path, known)
+        else:
+            yield path
+
+
+def _ignored_by(folder: Path) -> _Ignored | None:
+    try:
+        lines = (folder / ".gitignore").read_text("utf-8").splitlines()
+    except OSError:
+        return None
+    return _Ignored(folder, GitIgnoreSpec.from_lines(lines))
 
 
 def key(parts: Mapping[str, object], sources: Iterable[str], digests: Digests) -> str:
