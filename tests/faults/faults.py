@@ -64,7 +64,12 @@ def kill(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
         end_orphans(env)
     final = timed_run(checkout, env, arguments.target)
     faults += partial(checkout) + unlisted(checkout)
-    return {"held": not faults, "moments_s": [round(m, 1) for m in moments], "final_run_s": round(final, 1), "faults": faults}
+    return {
+        "held": not faults,
+        "moments_s": [round(m, 1) for m in moments],
+        "final_run_s": round(final, 1),
+        "faults": faults,
+    }
 
 
 def interrupt(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
@@ -95,7 +100,9 @@ def disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
             process = start(checkout, env, arguments.target)
             _, errors = process.communicate()
         text = errors.decode("utf-8", "replace")
-        found.append({"kB": kilobytes, "exit": process.returncode, "message": "disk" in text, "traceback": "Traceback" in text})
+        found.append(
+            {"kB": kilobytes, "exit": process.returncode, "message": "disk" in text, "traceback": "Traceback" in text}
+        )
         shutil.rmtree(folder / str(kilobytes))
     held = all(f["exit"] == 7 and f["message"] and not f["traceback"] for f in found)
     return {"held": held, "runs": found}
@@ -145,7 +152,9 @@ def partial(checkout: Path) -> list[str]:
     files = [p for p in dist.rglob("*") if p.is_file() and p != manifest and not p.name.startswith(PART)]
     if manifest.is_file():
         listed = {a["path"]: a["sha256"] for a in json.loads(manifest.read_text())["artifacts"]}
-        return [f"{p} differs from the manifest" for p in files if listed.get(p.relative_to(dist).as_posix()) != digest(p)]
+        return [
+            f"{p} differs from the manifest" for p in files if listed.get(p.relative_to(dist).as_posix()) != digest(p)
+        ]
     finished = set(stored_digests(checkout))
     return [f"{p} is not a finished file" for p in files if digest(p) not in finished]
 
