@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -162,7 +163,8 @@ def _link_path(part: Path, final: Path, site: Site, log: Log) -> None:
     (part / "bin").mkdir()
     (part / "bin" / "cargo").symlink_to(cargo)
     wrapper = part / "bin" / "rustc"
-    wrapper.write_text(f'#!/bin/sh\nexec "{compiler}" --sysroot "{final / "sysroot"}" "$@"\n', encoding="utf-8")
+    words = " ".join(shlex.quote(word) for word in (compiler, "--sysroot", str(final / "sysroot")))
+    wrapper.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
     wrapper.chmod(0o755)
 
 
@@ -181,11 +183,13 @@ def _record_compiler(site: Site, way: Way, folder: Path, log: Log) -> None:
     for triple in _installed_targets(site, way, folder):
         _record_std(site, way, folder, triple, _key(detail))
     # Behind a wrapper stands the program itself.
-    real = [p for name in ("rustc", "cargo") if (p := folder / "unpacked" / "usr" / "bin" / name).is_file()]
+    behind = {"debian": [folder / "unpacked/usr/bin/rustc"], "path": [Path(shutil.which("rustc") or compiler)]}.get(
+        way, []
+    )
     env = {"PATH": str(binaries)}
     tool = Tool(
         name="rust", version=release, path=str(compiler), source=way, fingerprint=_key(detail), env=env,
-        stamps=stamps([compiler, binaries / f"cargo{suffix}", *real]), detail=detail,
+        stamps=stamps([compiler, binaries / f"cargo{suffix}", *behind]), detail=detail,
     )  # fmt: skip
     write_record(folder, tool)
 

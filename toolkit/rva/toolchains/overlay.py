@@ -39,7 +39,7 @@ def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> Non
     work = folder / "std-build"
     files.write(work / "Cargo.toml", _MANIFEST)
     files.write(work / "src" / "lib.rs", "#![no_std]\n")
-    log.say(f"building the Rust standard library for {len(triples)} targets: {', '.join(triples)}")
+    log.say(f"building the Rust standard library for {', '.join(triples)}")
     targets = [part for triple in triples for part in ("--target", triple)]
     build = ("build", "--release", "-Zbuild-std=std,panic_abort")
     argv: list[str | Path] = [folder / "bin" / "cargo", *_vendored(library), *build, *targets]
