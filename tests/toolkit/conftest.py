@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,23 @@ ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = Path(__file__).parent / "fixtures"
 
 Inspect = Callable[..., tuple[str, ...]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the few tests that may start a process."""
+    config.addinivalue_line("markers", "process: starts a process; every other test fails when it does")
+
+
+@pytest.fixture(autouse=True)
+def _no_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that starts a process fails."""
+    if request.node.get_closest_marker("process") is None:
+
+        def refuse(*arguments: object, **_options: object) -> None:
+            raise AssertionError(f"a unit test started a process: {arguments[:1]}")
+
+        monkeypatch.setattr(subprocess, "Popen", refuse)
+        monkeypatch.setattr(os, "system", refuse)
 
 
 @pytest.fixture(scope="session")

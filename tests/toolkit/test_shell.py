@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from rva import errors, shell
 
+pytestmark = pytest.mark.process
 POSIX = os.name == "posix"
 
 

@@ -54,7 +54,10 @@ def _walk(folder: Path, ignored: Sequence[_Ignored]) -> Iterator[Path]:
     own = _ignored_by(folder)
     known = [*ignored, own] if own else ignored
     for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-        path, is_folder = Path(entry.path), entry.is_dir()
+        path, is_folder = Path(entry.path), entry.is_dir(follow_symlinks=False)
+        # A link to a folder may lead round in circles; what it points to is a source in its own place or none.
+        if entry.is_symlink() and not entry.is_file():
+            continue
         if entry.name.startswith(".") or any(rules.holds(path, is_folder=is_folder) for rules in known):
             continue
         if is_folder:

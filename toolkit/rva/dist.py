@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from rva import content, files, naming
+from rva.errors import DiskError
 from rva.model import Artifact, Manifest, RowPlan, to_json
 from rva.store import Store, StoredRow
 
@@ -52,15 +53,19 @@ class Dist:
             files.remove(path)
         sources = {a.path: store.folder(row.key) for row, stored in finished for a in _artifacts(row, stored)}
         for artifact in stale:
-            self._place(artifact, sources[artifact.path] / Path(artifact.path).name)
+            self._place(artifact, sources[artifact.path])
         self._remove_empty_folders()
         files.write(self._index_path, msgspec.json.encode({a.path: self._index[a.path] for a in artifacts}))
         files.write(self._dist / MANIFEST, to_json(manifest))
         return manifest
 
-    def _place(self, artifact: Artifact, source: Path) -> None:
+    def _place(self, artifact: Artifact, kept: Path) -> None:
         target = self._dist / artifact.path
-        files.copy(source, target, executable=artifact.kind in EXECUTABLE)
+        files.copy(kept / target.name, target, executable=artifact.kind in EXECUTABLE)
+        if content.sha256(target) != artifact.sha256:
+            files.remove(target)
+            files.remove(kept)
+            raise DiskError(f"{kept / target.name} was damaged after it was built", fix="run the same command again")
         self._index[artifact.path] = (_seal(target), artifact.sha256)
 
     def _intact(self, artifact: Artifact) -> bool:

@@ -237,6 +237,7 @@ def test_a_real_program_of_this_machine() -> None:
     assert facts.interpreter.startswith("/")
 
 
+@pytest.mark.process
 def test_lief_is_not_imported_before_it_is_needed() -> None:
     """Importing lief costs a quarter of a second, which `rva plan` has no use for."""
     code = "import sys; import rva.inspect.check; sys.exit('lief' in sys.modules)"
