@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -75,3 +76,24 @@ def inspect(tmp_path: Path, table: Matrix, rows: dict[str, Target]) -> Inspect:
         return check.check(path, kind, target, triple or target.triple, table, forbidden)
 
     return run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A small checkout in which the project's own platforms.toml is valid: every path that it names exists."""
+    folder = tmp_path / "project"
+    text = (ROOT / "platforms.toml").read_text("utf-8")
+    document = tomllib.loads(text)
+    recipes = document["recipes"].values()
+    paths = {*document["project"]["sources"], document["project"]["vectors"], *(r["folder"] for r in recipes)}
+    for path in paths | {s for r in recipes for s in r["sources"]}:
+        if Path(path).suffix or path.startswith("LICENSE"):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(f"{path}\n")
+        else:
+            (folder / path).mkdir(parents=True, exist_ok=True)
+            (folder / path / "source.txt").write_text(f"{path}\n")
+    (folder / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.3"\n')
+    (folder / "platforms.toml").write_text(text)
+    (folder / "templates").mkdir(exist_ok=True)
+    return folder

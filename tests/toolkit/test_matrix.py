@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-import shutil
 import time
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,19 +23,6 @@ SLOW_S = 5.0
 def text(root: Path) -> str:
     """The project's own platforms.toml."""
     return (root / "platforms.toml").read_text("utf-8")
-
-
-@pytest.fixture
-def project(tmp_path: Path, text: str, root: Path) -> Path:
-    """A folder in which the project's own platforms.toml is valid: every path that it names exists."""
-    document = tomllib.loads(text)
-    recipes = document["recipes"].values()
-    paths = [*document["project"]["sources"], document["project"]["vectors"], *(r["folder"] for r in recipes)]
-    for path in {*paths, *(s for r in recipes for s in r["sources"])}:
-        (tmp_path / path).mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(tmp_path / "Cargo.toml")
-    (tmp_path / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.3"\n')
-    return tmp_path
 
 
 @pytest.fixture
