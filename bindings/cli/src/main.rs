@@ -13,8 +13,8 @@ use clap::{Parser, Subcommand};
 
 use commands::{benchmark, compute, features};
 
-// WASI has its own allocator; elsewhere mimalloc is the faster one.
-#[cfg(not(target_family = "wasm"))]
+// Faster than the system's; see Cargo.toml for where it is not used.
+#[cfg(not(any(target_family = "wasm", target_abi = "llvm")))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
