@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 
 from rva import content
-from rva.model import Host, Matrix, Plan, RowPlan, Target
+from rva.model import Host, Matrix, Plan, RecipeName, RowPlan, Target
 from rva.recipes.base import Context, Draft
 from rva.recipes.registry import RECIPES
 from rva.store import Store
@@ -79,6 +79,11 @@ def _row(
     return _replace(row, status="current" if store.find(row.key) else "build")
 
 
+def sources(matrix: Matrix, recipe: RecipeName) -> tuple[str, ...]:
+    """The files and folders that a recipe's rows are made of."""
+    return (*matrix.project.sources, *matrix.recipes[recipe].sources)
+
+
 def _key(target: Target, row: RowPlan, draft: Draft, context: Context, tools: Tools, digests: content.Digests) -> str:
     parts = {
         "target": target,
@@ -90,8 +95,7 @@ def _key(target: Target, row: RowPlan, draft: Draft, context: Context, tools: To
         "budget": context.matrix.recipes[target.recipe].budget,
         "tools": {name: tools.fingerprints[name] for name in draft.needs},
     }
-    sources = (*context.matrix.project.sources, *context.matrix.recipes[target.recipe].sources)
-    return content.key(parts, sources, digests)
+    return content.key(parts, sources(context.matrix, target.recipe), digests)
 
 
 def _replace(row: RowPlan, **changes: object) -> RowPlan:

@@ -16,7 +16,7 @@ from rva import content, files, shell
 from rva.errors import CheckFailed, DiskError, Interrupted, RvaError, ToolError
 from rva.inspect import check
 from rva.log import Log
-from rva.model import Matrix, Output, RowPlan, RowResult, Step
+from rva.model import Matrix, Output, RecipeName, RowPlan, RowResult, Step
 from rva.render import render
 from rva.store import Store, StoredFile, StoredRow
 
@@ -30,6 +30,7 @@ class Workshop(Struct, frozen=True):
     matrix: Matrix
     store: Store
     environments: Mapping[tuple[str, ...], Mapping[str, str]]
+    sources: Mapping[RecipeName, tuple[Sequence[str], str]]
     compiler: str
     compiler_key: str
     jobs: int
@@ -87,6 +88,7 @@ def _build(row: RowPlan, shop: Workshop, progress: _Progress) -> StoredRow:
     log = shop.root / ".rva" / "logs" / f"{row.id}.{row.build}.log"
     files.write(log, "")
     places = _places(row, shop, stage)
+    _refuse_changed(row, shop)
     started = time.monotonic()
     try:
         for step in row.steps:
@@ -95,6 +97,7 @@ def _build(row: RowPlan, shop: Workshop, progress: _Progress) -> StoredRow:
         finished.mkdir()
         kept = tuple(_collect(output, finished, places, shop) for output in row.outputs)
         _inspect(row, finished, shop, kept)
+        _refuse_changed(row, shop)
         stored = StoredRow(row.id, row.triple, f"{row.tool}; {shop.compiler}", time.monotonic() - started, kept)
         shop.store.put(row.key, finished, stored)
     except OSError as error:
@@ -151,6 +154,18 @@ def _inspect(row: RowPlan, finished: Path, shop: Workshop, kept: Sequence[Stored
     ]
     if faults:
         raise CheckFailed(f"{row.id}: what was built does not match its row\n  " + "\n  ".join(faults))
+
+
+def _refuse_changed(row: RowPlan, shop: Workshop) -> None:
+    """What is built from sources that moved since the plan must not be kept under the plan's key."""
+    paths, planned = shop.sources[row.recipe]
+    if fingerprint(shop.root, paths) != planned:
+        raise CheckFailed(f"{row.id}: its sources changed since the build began", fix="run the same command again")
+
+
+def fingerprint(root: Path, paths: Sequence[str]) -> str:
+    """One digest over sources as they are now."""
+    return content.key({}, paths, content.Digests(root))
 
 
 def _places(row: RowPlan, shop: Workshop, stage: Path) -> dict[str, str]:

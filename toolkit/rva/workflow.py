@@ -221,12 +221,26 @@ def _workshop(
     root: Path, table: Matrix, rows: Sequence[RowPlan], inventory: toolchain.Inventory, jobs: int, keep_going: bool
 ) -> run.Workshop:
     environments = {row.needs: toolchain.environment(inventory, row.needs) for row in rows if row.status == "build"}
+    paths = {
+        recipe: planning.sources(table, recipe) for recipe in {row.recipe for row in rows if row.status == "build"}
+    }
+    sources = {recipe: (names, run.fingerprint(root, names)) for recipe, names in paths.items()}
     rust = inventory.tools.get("rust")
     compiler, compiler_key = (rust.version, rust.fingerprint[:12]) if rust else ("", "none")
     cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     cache = host.cache_dir()
     return run.Workshop(
-        root, cache, cargo_home, table, Store(cache / "store"), environments, compiler, compiler_key, jobs, keep_going
+        root,
+        cache,
+        cargo_home,
+        table,
+        Store(cache / "store"),
+        environments,
+        sources,
+        compiler,
+        compiler_key,
+        jobs,
+        keep_going,
     )
 
 
