@@ -1,6 +1,7 @@
 //! Which kernel runs: detected once, or chosen by name.
 
-use crate::kernels::rows::{Matrices, Pick, Rows};
+use crate::kernels::panels::Matrices;
+use crate::kernels::rows::{Pick, Rows};
 use crate::kernels::{self, Table};
 use core::fmt;
 

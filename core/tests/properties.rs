@@ -330,8 +330,8 @@ proptest! {
 
     #[test]
     fn any_options_agree_with_the_oracle(
-        kind in softmax_kind(), kernel in kernel(), seed: u64,
-        m in 1_usize..40, extra in 0_usize..40, dim in 1_usize..20, value_dim in 1_usize..20,
+        kind in kind(), kernel in kernel(), seed: u64,
+        m in 1_usize..60, extra in 0_usize..40, dim in 1_usize..20, value_dim in 1_usize..20,
         k in prop::option::of(1_usize..60), causal: bool, masked: bool,
     ) {
         let n = m + extra;
@@ -339,14 +339,15 @@ proptest! {
         let mut random = Random(seed ^ 1);
         let mut mask: Vec<bool> = (0..n).map(|_| random.below(3) > 0).collect();
         mask[0] = true; // a key that every query sees
-        let options = Options { neighbors: k, mask: masked.then_some(&mask), causal, training: None };
+        let neighbors = k.filter(|_| kind != Kind::Linear);
+        let options = Options { neighbors, mask: masked.then_some(&mask), causal, training: None };
         assert_close(&case.got(kernel, &options), &case.expected(&options), CLOSE, &format!("{kind:?}"));
     }
 
     #[test]
     fn any_chunking_gives_the_one_shot_result(
         kind in kind(), kernel in kernel(), seed: u64,
-        m in 1_usize..6, extra in 0_usize..40, mut cuts in prop::collection::vec(0_usize..45, 0..8),
+        m in 1_usize..30, extra in 0_usize..40, mut cuts in prop::collection::vec(0_usize..70, 0..8),
         k in prop::option::of(1_usize..60), causal: bool, masked: bool,
     ) {
         let n = m + extra;

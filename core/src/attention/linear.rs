@@ -1,18 +1,18 @@
 //! Linear attention.
 
 use super::engine::{Mechanism, Settings};
+use super::softmax::BLOCK;
 use super::stream::AttentionState;
+use super::tiled::TILE;
 use super::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
+use crate::kernels::panels::{across, along, Matrices};
 use crate::kernels::rows::{Pick, Rows};
 use crate::options::Options;
 use crate::shape::{self, Shape};
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// Keys a block; `f32` sums stay short, and the split depends on the number of keys only.
-const BLOCK: usize = 64;
 
 /// φ(q)·Σ φ(k)vᵀ / φ(q)·Σ φ(k) with φ(x) = elu(x) + 1: linear in the number of keys.
 ///
@@ -183,20 +183,27 @@ impl Sums {
         out: &mut [f32],
     ) -> Result<()> {
         let (dim, value_dim) = (self.features.len(), chunk.values.width());
-        let mut reader = Reader::default();
-        let mut seen = 0;
-        let pairs = queries.chunks_exact(dim).zip(out.chunks_exact_mut(value_dim));
-        for (index, (query, result)) in pairs.enumerate() {
-            let end = visible(index);
-            if end > seen || index == 0 {
-                self.absorb(kernel, chunk, seen, end);
-                reader.load(self);
-                seen = end;
+        let mut panels = Vec::new();
+        let mut seen = None;
+        let tiles = queries.chunks(TILE * dim).zip(out.chunks_mut(TILE * value_dim));
+        for (index, (queries, out)) in tiles.enumerate() {
+            let first = index * TILE;
+            let count = queries.len() / dim;
+            let common = visible(first);
+            if seen.is_none_or(|seen| seen < common) {
+                self.absorb(kernel, chunk, seen.unwrap_or(0), common);
+                panels = self.panels(kernel);
+                seen = Some(common);
             }
             if self.keys == 0 {
-                return Err(Error::NoVisibleKey { query: index });
+                return Err(Error::NoVisibleKey { query: first });
             }
-            reader.answer(kernel, self, query, result);
+            let mut tile = Tile::new(kernel, self, queries, &panels);
+            let last = visible(first + count - 1);
+            if last > common {
+                tile.add_own(kernel, chunk, common, |row| visible(first + row));
+            }
+            tile.finish(value_dim, out);
         }
         Ok(())
     }
@@ -204,58 +211,141 @@ impl Sums {
     /// Adds the keys from `start` to before `end`.
     pub fn absorb(&mut self, kernel: Kernel, chunk: &Chunk<'_>, start: usize, end: usize) {
         let (dim, value_dim) = (self.features.len(), chunk.values.width());
+        let stride = value_dim.next_multiple_of(kernel.panel_width());
         let all = chunk.pick(start, end);
-        // One row a feature, so that a row is the list of weights its values are summed with.
-        let mut transposed = Vec::new();
-        let mut total = vec![0.0_f32; value_dim];
+        let mut products = vec![0.0_f32; dim * stride];
+        let mut total = vec![0.0_f32; dim];
+        let ones = [1.0_f32; BLOCK];
         for from in (0..all.len()).step_by(BLOCK) {
             let block = all.part(from, BLOCK);
-            transposed.clear();
-            transposed.resize(dim * block.len(), 0.0_f32);
-            for (place, column) in (0..block.len()).enumerate() {
-                let key = chunk.keys.get(block.row(column)).unwrap_or(&[]);
-                for (row, &value) in transposed.chunks_exact_mut(block.len()).zip(key) {
-                    if let Some(element) = row.get_mut(place) {
-                        *element = value;
-                    }
-                }
+            let features = features(kernel, chunk.keys, block);
+            // φ(K)ᵀ·V: a column of φ(K) is a row of the left matrix.
+            kernel.multiply(Matrices {
+                a: &features,
+                a_stride: 1,
+                a_step: dim,
+                rows: dim,
+                b: &along(kernel.panel_width(), chunk.values, block),
+                depth: block.len(),
+                c: &mut products,
+                c_stride: stride,
+            });
+            let rows = self.products.chunks_exact_mut(value_dim).zip(products.chunks_exact(stride));
+            for (sums, products) in rows {
+                sums.iter_mut().zip(products).for_each(|(sum, &x)| *sum += f64::from(x));
             }
-            kernel.feature_map(&mut transposed);
-            let rows = transposed.chunks_exact(block.len()).zip(self.products.chunks_exact_mut(value_dim));
-            for ((weights, products), feature) in rows.zip(&mut self.features) {
-                total.fill(0.0);
-                kernel.accumulate(weights, chunk.values, block, &mut total);
-                products.iter_mut().zip(&total).for_each(|(sum, addend)| *sum += f64::from(*addend));
-                *feature += weights.iter().map(|&weight| f64::from(weight)).sum::<f64>();
-            }
+            total.fill(0.0);
+            let weights = ones.get(..block.len()).unwrap_or(&ones);
+            let rows = Rows::packed(&features, dim);
+            kernel.accumulate(weights, rows, Pick::first(block.len()), &mut total);
+            self.features.iter_mut().zip(&total).for_each(|(sum, &x)| *sum += f64::from(x));
             self.keys += block.len();
         }
     }
+
+    /// Σ φ(k)·vᵀ in single precision, packed for the micro-kernel.
+    fn panels(&self, kernel: Kernel) -> Vec<f32> {
+        let products: Vec<f32> = self.products.iter().map(|&sum| sum as f32).collect();
+        let rows = Rows::packed(&products, products.len() / self.features.len());
+        along(kernel.panel_width(), rows, Pick::first(self.features.len()))
+    }
 }
 
-/// A single-precision copy of the sums, from which queries are answered.
-#[derive(Default)]
-pub(crate) struct Reader {
+/// φ of the picked rows, packed.
+fn features(kernel: Kernel, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
+    let mut out = Vec::with_capacity(pick.len() * rows.width());
+    for i in 0..pick.len() {
+        out.extend_from_slice(rows.get(pick.row(i)).unwrap_or(&[]));
+    }
+    kernel.feature_map(&mut out);
+    out
+}
+
+/// Some queries that are answered together: what they see in common, and then their own keys.
+struct Tile {
+    /// φ(q), a row a query.
+    features: Vec<f32>,
+    dim: usize,
+    /// φ(q)·Σ φ(k)vᵀ, a row a query, padded to whole panels.
     products: Vec<f32>,
-    query: Vec<f32>,
+    stride: usize,
+    /// φ(q)·Σ φ(k).
+    norms: Vec<f64>,
 }
 
-impl Reader {
-    /// Copies the sums as they stand.
-    pub fn load(&mut self, sums: &Sums) {
-        self.products.clear();
-        self.products.extend(sums.products.iter().map(|&sum| sum as f32));
+impl Tile {
+    /// Starts with the sums over the keys that all queries of the tile see, also given as `panels`.
+    fn new(kernel: Kernel, sums: &Sums, queries: &[f32], panels: &[f32]) -> Self {
+        let dim = sums.features.len();
+        let rows = Rows::packed(queries, dim);
+        let features = features(kernel, rows, Pick::first(rows.count()));
+        let norm = |query: &[f32]| query.iter().zip(&sums.features).map(|(&q, sum)| f64::from(q) * sum).sum();
+        let norms = features.chunks_exact(dim).map(norm).collect();
+        let stride = panels.len() / dim;
+        let mut products = vec![0.0; rows.count() * stride];
+        kernel.multiply(Matrices {
+            a: &features,
+            a_stride: dim,
+            a_step: 1,
+            rows: rows.count(),
+            b: panels,
+            depth: dim,
+            c: &mut products,
+            c_stride: stride,
+        });
+        Tile { features, dim, products, stride, norms }
     }
 
-    /// φ(q)·Σ φ(k)vᵀ / φ(q)·Σ φ(k).
-    pub fn answer(&mut self, kernel: Kernel, sums: &Sums, query: &[f32], result: &mut [f32]) {
-        self.query.clear();
-        self.query.extend_from_slice(query);
-        kernel.feature_map(&mut self.query);
-        let norm: f64 = self.query.iter().zip(&sums.features).map(|(&q, sum)| f64::from(q) * sum).sum();
-        result.fill(0.0);
-        let rows = Rows::packed(&self.products, result.len());
-        kernel.accumulate(&self.query, rows, Pick::first(self.query.len()), result);
-        result.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+    /// Adds the keys from `common` on that only some queries see, up to `visible(row)` for each.
+    fn add_own(
+        &mut self,
+        kernel: Kernel,
+        chunk: &Chunk<'_>,
+        common: usize,
+        visible: impl Fn(usize) -> usize,
+    ) {
+        let count = self.norms.len();
+        let pick = chunk.pick(common, visible(count - 1));
+        if pick.len() == 0 {
+            return;
+        }
+        let width = kernel.panel_width();
+        let keys = features(kernel, chunk.keys, pick);
+        let stride = pick.len().next_multiple_of(width);
+        let mut scores = vec![0.0; count * stride];
+        kernel.multiply(Matrices {
+            a: &self.features,
+            a_stride: self.dim,
+            a_step: 1,
+            rows: count,
+            b: &across(width, Rows::packed(&keys, self.dim), Pick::first(pick.len())),
+            depth: self.dim,
+            c: &mut scores,
+            c_stride: stride,
+        });
+        for (row, (scores, norm)) in scores.chunks_exact_mut(stride).zip(&mut self.norms).enumerate() {
+            let (seen, unseen) = scores.split_at_mut(chunk.pick(common, visible(row)).len());
+            *norm += seen.iter().map(|&score| f64::from(score)).sum::<f64>();
+            unseen.fill(0.0);
+        }
+        let mut own = vec![0.0; self.products.len()];
+        kernel.multiply(Matrices {
+            a: &scores,
+            a_stride: stride,
+            a_step: 1,
+            rows: count,
+            b: &along(width, chunk.values, pick),
+            depth: pick.len(),
+            c: &mut own,
+            c_stride: self.stride,
+        });
+        self.products.iter_mut().zip(&own).for_each(|(sum, x)| *sum += x);
+    }
+
+    fn finish(&self, value_dim: usize, out: &mut [f32]) {
+        let rows = out.chunks_exact_mut(value_dim).zip(self.products.chunks_exact(self.stride));
+        for ((result, products), norm) in rows.zip(&self.norms) {
+            result.iter_mut().zip(products).for_each(|(x, &sum)| *x = (f64::from(sum) / norm) as f32);
+        }
     }
 }

@@ -9,13 +9,14 @@ use super::engine::Memory;
 use super::softmax::{Dropout, Partial, BLOCK};
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
-use crate::kernels::rows::{Matrices, Pick, Rows};
+use crate::kernels::panels::{across, along, Matrices};
+use crate::kernels::rows::{Pick, Rows};
 use alloc::vec;
 use alloc::vec::Vec;
 
 /// Queries a tile: a multiple of every micro-kernel's rows, and few enough that their scores over a block of keys stay
 /// in the first-level cache.
-const TILE: usize = 24;
+pub(crate) const TILE: usize = 24;
 
 /// From this many queries on, packing the keys costs less than it saves.
 pub(crate) const WORTH_PACKING: usize = 8;
@@ -34,39 +35,6 @@ impl Packed {
             values: blocks.map(|block| along(kernel.panel_width(), values, block)).collect(),
         }
     }
-}
-
-/// Panels of the transposed rows: row p of a panel holds element p of `width` rows; short panels end in zeros.
-fn across(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
-    let depth = rows.width();
-    let mut panels = vec![0.0; pick.len().div_ceil(width) * depth * width];
-    for (index, panel) in panels.chunks_exact_mut(depth * width).enumerate() {
-        let part = pick.part(index * width, width);
-        for column in 0..part.len() {
-            let row = rows.get(part.row(column)).unwrap_or(&[]);
-            for (line, &value) in panel.chunks_exact_mut(width).zip(row) {
-                if let Some(element) = line.get_mut(column) {
-                    *element = value;
-                }
-            }
-        }
-    }
-    panels
-}
-
-/// Panels of the rows themselves: row i of a panel holds `width` elements of row i; the last panel ends in zeros.
-fn along(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
-    let panels = rows.width().div_ceil(width);
-    let mut out = vec![0.0; panels * pick.len() * width];
-    for (index, panel) in out.chunks_exact_mut(pick.len() * width).enumerate() {
-        for (i, line) in panel.chunks_exact_mut(width).enumerate() {
-            let row = rows.get(pick.row(i)).unwrap_or(&[]);
-            for (element, &value) in line.iter_mut().zip(row.get(index * width..).unwrap_or(&[])) {
-                *element = value;
-            }
-        }
-    }
-    out
 }
 
 /// Scaled dot-product attention of all queries with all heads, without top-k.
@@ -153,6 +121,7 @@ impl<'a> Tile<'a> {
             kernel.multiply(Matrices {
                 a: &self.queries,
                 a_stride: width,
+                a_step: 1,
                 rows: count,
                 b: keys,
                 depth: width,
@@ -164,6 +133,7 @@ impl<'a> Tile<'a> {
             kernel.multiply(Matrices {
                 a: &self.scores,
                 a_stride: BLOCK,
+                a_step: 1,
                 rows: count,
                 b: values,
                 depth: len,

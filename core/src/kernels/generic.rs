@@ -3,7 +3,8 @@
 //! All functions are unsafe for two reasons that their callers in `dispatch` settle: the instruction set must be
 //! available, and picks must lie inside their rows.
 
-use super::rows::{Matrices, Pick, Rows};
+use super::panels::Matrices;
+use super::rows::{Pick, Rows};
 use super::vector::Vector;
 
 /// log₂ e.
@@ -401,7 +402,7 @@ pub(crate) const fn panel_width<V: Vector>() -> usize {
 pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
     let width = panel_width::<V>();
     let panels = matrices.panels(width);
-    let Matrices { a, a_stride, rows, b, depth, c, c_stride } = matrices;
+    let Matrices { a, a_stride, a_step, rows, b, depth, c, c_stride } = matrices;
     for panel in 0..panels {
         // SAFETY: all rows and panels lie inside the slices, by the caller's promise.
         unsafe {
@@ -412,20 +413,20 @@ pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
                 let (a, place) = at(row);
                 let c = c.as_mut_ptr().add(place);
                 match V::ROWS {
-                    12 => tile::<V, 12>(a, a_stride, b, depth, c, c_stride),
-                    6 => tile::<V, 6>(a, a_stride, b, depth, c, c_stride),
-                    _ => tile::<V, 4>(a, a_stride, b, depth, c, c_stride),
+                    12 => tile::<V, 12>(a, [a_stride, a_step], b, depth, c, c_stride),
+                    6 => tile::<V, 6>(a, [a_stride, a_step], b, depth, c, c_stride),
+                    _ => tile::<V, 4>(a, [a_stride, a_step], b, depth, c, c_stride),
                 }
                 row += if V::ROWS == 12 || V::ROWS == 6 { V::ROWS } else { 4 };
             }
             while row + 3 <= rows {
                 let (a, place) = at(row);
-                tile::<V, 3>(a, a_stride, b, depth, c.as_mut_ptr().add(place), c_stride);
+                tile::<V, 3>(a, [a_stride, a_step], b, depth, c.as_mut_ptr().add(place), c_stride);
                 row += 3;
             }
             while row < rows {
                 let (a, place) = at(row);
-                tile::<V, 1>(a, a_stride, b, depth, c.as_mut_ptr().add(place), c_stride);
+                tile::<V, 1>(a, [a_stride, a_step], b, depth, c.as_mut_ptr().add(place), c_stride);
                 row += 1;
             }
         }
@@ -440,7 +441,7 @@ pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
 #[inline(always)]
 unsafe fn tile<V: Vector, const R: usize>(
     a: *const f32,
-    a_stride: usize,
+    [a_stride, a_step]: [usize; 2],
     b: *const f32,
     depth: usize,
     c: *mut f32,
@@ -454,7 +455,7 @@ unsafe fn tile<V: Vector, const R: usize>(
             let from = b.add(p * 2 * V::LANES);
             let (b0, b1) = (V::load(from), V::load(from.add(V::LANES)));
             for r in 0..R {
-                let x = V::splat(*a.add(r * a_stride + p));
+                let x = V::splat(*a.add(r * a_stride + p * a_step));
                 left[r] = x.mul_add(b0, left[r]);
                 right[r] = x.mul_add(b1, right[r]);
             }

@@ -4,6 +4,7 @@
 #![allow(clippy::indexing_slicing)]
 
 pub(crate) mod generic;
+pub(crate) mod panels;
 pub(crate) mod rows;
 pub(crate) mod vector;
 
@@ -22,7 +23,8 @@ pub(crate) mod sse2;
 #[cfg(test)]
 mod tests;
 
-use rows::{Matrices, Pick, Rows};
+use panels::Matrices;
+use rows::{Pick, Rows};
 
 /// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.
 pub(crate) struct Table {
@@ -46,7 +48,8 @@ macro_rules! table {
         /// The kernels of this instruction set.
         pub(crate) static TABLE: super::Table = {
             use super::generic;
-            use super::rows::{Matrices, Pick, Rows};
+            use super::panels::Matrices;
+            use super::rows::{Pick, Rows};
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn products(query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {

@@ -117,39 +117,3 @@ impl<'a> Pick<'a> {
         }
     }
 }
-
-/// The operands of `c = a · b`.
-pub(crate) struct Matrices<'a> {
-    /// `rows` rows of `depth` elements.
-    pub a: &'a [f32],
-    /// Elements from one row of a to the next.
-    pub a_stride: usize,
-    /// Rows of a and c.
-    pub rows: usize,
-    /// Columns in panels of a kernel's width, each `depth` packed rows.
-    pub b: &'a [f32],
-    /// Columns of a, rows of b; at least 1.
-    pub depth: usize,
-    /// `rows` rows of as many elements as b's panels have columns.
-    pub c: &'a mut [f32],
-    /// Elements from one row of c to the next.
-    pub c_stride: usize,
-}
-
-impl Matrices<'_> {
-    /// Number of panels of this width that b holds.
-    pub fn panels(&self, width: usize) -> usize {
-        self.b.len().checked_div(self.depth * width).unwrap_or(0)
-    }
-
-    /// Whether all rows lie inside their slices, for panels of this width.
-    pub fn fit(&self, width: usize) -> bool {
-        // The last row may end with the data.
-        let holds = |len: usize, stride: usize, columns: usize| {
-            let whole = self.rows.saturating_sub(1).saturating_mul(stride);
-            self.rows == 0 || (columns <= stride && whole.saturating_add(columns) <= len)
-        };
-        holds(self.a.len(), self.a_stride, self.depth)
-            && holds(self.c.len(), self.c_stride, self.panels(width) * width)
-    }
-}

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::rows::{Matrices, Pick, Rows};
+use super::panels::Matrices;
+use super::rows::{Pick, Rows};
 use crate::dispatch::Kernel;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -181,7 +182,34 @@ fn matrices_are_multiplied_exactly() {
                 let (a_stride, c_stride) = (depth + 3, panels * width + 2);
                 let (a, b) = (exact(rows * a_stride, 4), exact(panels * depth * width, 5));
                 let mut c = vec![7.0; rows * c_stride];
-                kernel.multiply(Matrices { a: &a, a_stride, rows, b: &b, depth, c: &mut c, c_stride });
+                kernel.multiply(Matrices {
+                    a: &a,
+                    a_stride,
+                    a_step: 1,
+                    rows,
+                    b: &b,
+                    depth,
+                    c: &mut c,
+                    c_stride,
+                });
+                // The same matrix, transposed in memory.
+                let mut flipped = vec![0.0; (rows + 1) * depth];
+                for (place, x) in flipped.iter_mut().enumerate() {
+                    let (p, row) = (place / (rows + 1), place % (rows + 1));
+                    *x = if row < rows { a[row * a_stride + p] } else { 0.0 };
+                }
+                let mut again = vec![7.0; rows * c_stride];
+                kernel.multiply(Matrices {
+                    a: &flipped,
+                    a_stride: 1,
+                    a_step: rows + 1,
+                    rows,
+                    b: &b,
+                    depth,
+                    c: &mut again,
+                    c_stride,
+                });
+                assert_eq!(again, c, "{}", kernel.name());
                 for row in 0..rows {
                     for column in 0..c_stride {
                         let expected = match column < panels * width {

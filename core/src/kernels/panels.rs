@@ -1,0 +1,77 @@
+//! Operands of the matrix micro-kernel, and the packing that it reads.
+
+use super::rows::{Pick, Rows};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The operands of `c = a · b`.
+pub(crate) struct Matrices<'a> {
+    /// `rows` rows of `depth` elements.
+    pub a: &'a [f32],
+    /// Elements from one row of a to the next.
+    pub a_stride: usize,
+    /// Elements from one column of a to the next: a transposed matrix has a stride of 1 and a step of its width.
+    pub a_step: usize,
+    /// Rows of a and c.
+    pub rows: usize,
+    /// Columns in panels of a kernel's width, each `depth` packed rows.
+    pub b: &'a [f32],
+    /// Columns of a, rows of b; at least 1.
+    pub depth: usize,
+    /// `rows` rows of as many elements as b's panels have columns.
+    pub c: &'a mut [f32],
+    /// Elements from one row of c to the next.
+    pub c_stride: usize,
+}
+
+impl Matrices<'_> {
+    /// Number of panels of this width that b holds.
+    pub fn panels(&self, width: usize) -> usize {
+        self.b.len().checked_div(self.depth * width).unwrap_or(0)
+    }
+
+    /// Whether all elements lie inside their slices, for panels of this width.
+    pub fn fit(&self, width: usize) -> bool {
+        let columns = self.panels(width) * width;
+        let last = |count: usize, stride: usize| count.saturating_sub(1).saturating_mul(stride);
+        let holds = |len: usize, row: usize, column: usize| row.saturating_add(column) < len;
+        self.rows == 0
+            || columns == 0
+            || (holds(self.a.len(), last(self.rows, self.a_stride), last(self.depth, self.a_step))
+                && holds(self.c.len(), last(self.rows, self.c_stride), columns - 1)
+                && columns <= self.c_stride)
+    }
+}
+
+/// Panels of the transposed rows: row p of a panel holds element p of `width` rows; short panels end in zeros.
+pub(crate) fn across(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
+    let depth = rows.width();
+    let mut panels = vec![0.0; pick.len().div_ceil(width) * depth * width];
+    for (index, panel) in panels.chunks_exact_mut(depth * width).enumerate() {
+        let part = pick.part(index * width, width);
+        for column in 0..part.len() {
+            let row = rows.get(part.row(column)).unwrap_or(&[]);
+            for (line, &value) in panel.chunks_exact_mut(width).zip(row) {
+                if let Some(element) = line.get_mut(column) {
+                    *element = value;
+                }
+            }
+        }
+    }
+    panels
+}
+
+/// Panels of the rows themselves: row i of a panel holds `width` elements of row i; the last panel ends in zeros.
+pub(crate) fn along(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
+    let panels = rows.width().div_ceil(width);
+    let mut out = vec![0.0; panels * pick.len() * width];
+    for (index, panel) in out.chunks_exact_mut(pick.len() * width).enumerate() {
+        for (i, line) in panel.chunks_exact_mut(width).enumerate() {
+            let row = rows.get(pick.row(i)).unwrap_or(&[]);
+            for (element, &value) in line.iter_mut().zip(row.get(index * width..).unwrap_or(&[])) {
+                *element = value;
+            }
+        }
+    }
+    out
+}
