@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
-
 from rva.errors import InternalError
 
 
 def render(folder: Path, template: str, values: Mapping[str, object]) -> str:
     """The text of one template of ``folder`` with ``values``."""
+    import jinja2  # here, because most commands have no use for it and it takes a while
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         undefined=jinja2.StrictUndefined,

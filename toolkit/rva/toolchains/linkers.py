@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import httpx
-
 from rva import files
 from rva.errors import ToolError
 from rva.log import Log
@@ -91,6 +89,8 @@ def provide_libnode(site: Site, log: Log) -> Tool:
 
 def unreachable(url: str) -> str:
     """Why an address cannot be reached, found by one short request; empty where it can."""
+    import httpx  # here, because most runs make no request and it takes a while
+
     try:
         answer = httpx.head(url, timeout=_TIMEOUT_S, follow_redirects=True)
     except httpx.HTTPError as error:
