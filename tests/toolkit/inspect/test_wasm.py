@@ -66,7 +66,8 @@ def test_each_level_has_its_own_module(inspect: Inspect, samples: Samples, home:
         ("baseline", "relaxed-simd", "holds relaxed SIMD instructions; the level baseline was wanted"),
         ("simd128", "baseline", "holds no SIMD instruction; the level simd128 was wanted"),
         ("simd128", "relaxed-simd", "holds relaxed SIMD instructions; the level simd128 was wanted"),
-        ("relaxed-simd", "baseline", "holds no SIMD instruction; the level relaxed-simd was wanted"),
+        ("relaxed-simd", "baseline", "holds no relaxed SIMD instruction; the level relaxed-simd was wanted"),
+        ("relaxed-simd", "simd128", "holds no relaxed SIMD instruction; the level relaxed-simd was wanted"),
         ("baseline", "threads", "holds thread instructions, which the row does not promise"),
     ],
 )
