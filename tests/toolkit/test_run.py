@@ -16,7 +16,7 @@ import pytest
 from rva import content, matrix, plan, run, shell
 from rva.errors import CheckFailed, DiskError, Interrupted, RvaError, ToolError
 from rva.log import Log
-from rva.model import Host, Matrix, RowPlan, RowResult
+from rva.model import Host, Matrix, RecipeName, RowPlan, RowResult
 from rva.store import Store
 
 HOST = Host("x86_64-unknown-linux-gnu", "linux", "x64", "glibc", 2)
@@ -71,10 +71,15 @@ class Bench:
         rows = self.rows(*ids)
         shop = run.Workshop(
             self.root, self.root / ".cache", self.root / ".cargo", self.table, self.store,
-            {row.needs: {"PATH": "/tools"} for row in rows}, "rustc 1.96.0", "k", more.get("jobs", 2), more.get("keep_going", False),
+            {row.needs: {"PATH": "/tools"} for row in rows}, self.sources(rows), "rustc 1.96.0", "k", more.get("jobs", 2), more.get("keep_going", False),
         )  # fmt: skip
         results, error = run.execute(rows, shop, Log(1, self.out))
         return {r.id: r for r in results}, error
+
+    def sources(self, rows: Sequence[RowPlan]) -> dict[RecipeName, tuple[Sequence[str], str]]:
+        """What the rows are made of, as it is when the plan is made."""
+        paths = {row.recipe: plan.sources(self.table, row.recipe) for row in rows}
+        return {recipe: (names, run.fingerprint(self.root, names)) for recipe, names in paths.items()}
 
 
 @pytest.fixture
@@ -200,10 +205,24 @@ def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unavailable_rows_are_reported_and_not_run(bench: Bench) -> None:
     rows = bench.rows(LINUX)
     absent = msgspec.structs.replace(rows[0], status="unavailable", reason="no SDK", fix="get it")
-    shop = run.Workshop(bench.root, bench.root, bench.root, bench.table, bench.store, {}, "", "", 1, False)
+    shop = run.Workshop(bench.root, bench.root, bench.root, bench.table, bench.store, {}, {}, "", "", 1, False)
     results, error = run.execute([absent], shop, Log(0, bench.out))
     assert error is None and bench.calls == []
     assert (results[0].status, results[0].reason, results[0].fix) == ("unavailable", "no SDK", "get it")
+
+
+def test_a_row_whose_sources_moved_is_not_kept(bench: Bench) -> None:
+    """An editor saves while the compiler runs: what comes out belongs to neither state."""
+    real = bench.tool
+
+    def tool(argv: Sequence[str], options: dict[str, Any]) -> None:
+        real(argv, options)
+        (bench.root / bench.table.recipes["cli"].folder / "late.rs").write_text("// changed")
+
+    bench.tool = tool
+    done, error = bench.execute(LINUX)
+    assert done[LINUX].status == "failed" and error is not None
+    assert "changed since the build began" in error.what
 
 
 def test_rows_of_one_lane_never_run_at_the_same_time(bench: Bench) -> None:

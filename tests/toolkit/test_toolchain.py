@@ -191,7 +191,7 @@ def test_python_tools_of_another_list_are_not_used(site: Site) -> None:
 
 
 def test_the_napi_cli_of_another_lock_file_is_not_used(site: Site) -> None:
-    folder = site.root / npm_tools.NODE_FOLDER
+    folder = site.root / site.node_folder
     folder.mkdir(parents=True)
     (folder / "package-lock.json").write_text("{}")
     a_tool(site.local, "napi", version="3.10.12", detail=npm_tools._digest(folder))
@@ -424,7 +424,7 @@ def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
 
 def test_the_lists_have_the_versions_of_the_table(table: Matrix, root: Path) -> None:
     assert python_tools.check_pins(Site(root, root, host.detect(), table.tools))
-    node = json.loads((root / npm_tools.NODE_FOLDER / "package-lock.json").read_text())
+    node = json.loads((root / "bindings/node" / "package-lock.json").read_text())
     assert node["packages"]["node_modules/@napi-rs/cli"]["version"] == table.tools["napi"]
     wasm_opt = json.loads((root / npm_tools.WASM_OPT_FOLDER / "package-lock.json").read_text())
     assert wasm_opt["packages"]["node_modules/binaryen"]["version"] == table.tools["binaryen"]

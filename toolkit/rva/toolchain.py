@@ -25,9 +25,9 @@ __all__ = [
 MAY_BE_ABSENT = ("msvc",)
 
 
-def load(root: Path, cache: Path, versions: Mapping[str, str]) -> Inventory:
+def load(root: Path, cache: Path, versions: Mapping[str, str], node_folder: str = "bindings/node") -> Inventory:
     """What is ready and what was found absent, from records and the state of the files they name."""
-    site = Site(root, cache, host.detect(), versions)
+    site = Site(root, cache, host.detect(), versions, node_folder)
     found = [
         *compiler.load(site),
         *python_tools.load(site),
@@ -102,8 +102,8 @@ def install_system_packages(log: Log) -> None:
 
 
 def project_folders(root: Path) -> list[Path]:
-    """What set-up keeps inside the checkout."""
-    return [root / ".rva" / "tools", root / npm_tools.NODE_FOLDER / "node_modules"]
+    """What set-up keeps inside the checkout; found without platforms.toml, which may be what is broken."""
+    return [root / ".rva" / "tools", *root.glob("*/*/node_modules")]
 
 
 def _closure(names: Iterable[str], inventory: Inventory) -> set[str]:

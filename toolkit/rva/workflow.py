@@ -43,7 +43,7 @@ class Diagnosis(Struct, frozen=True):
 
 def plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str) -> Plan:
     """The plan of the selected rows. Starts no process."""
-    return _plan(root, table, targets, profile, toolchain.load(root, host.cache_dir(), table.tools))
+    return _plan(root, table, targets, profile, _inventory(root, table))
 
 
 def build(
@@ -60,7 +60,7 @@ def build(
     """Set up, plan, run, place, smoke."""
     started = time.monotonic()
     with one_run(root, log):
-        inventory = toolchain.load(root, host.cache_dir(), table.tools)
+        inventory = _inventory(root, table)
         whole = _plan(root, table, table.targets, profile, inventory)
         selected = {t.id for t in targets}
         # What may turn out absent comes first: only then is it known which stand-ins, with which tools, are wanted.
@@ -90,7 +90,7 @@ def export(root: Path, manifest: Manifest, targets: Sequence[Target], folder: Pa
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
     """Get everything that the selected rows need; look again for what was found absent."""
     with one_run(root, log):
-        inventory = toolchain.forget_absences(toolchain.load(root, host.cache_dir(), table.tools))
+        inventory = toolchain.forget_absences(_inventory(root, table))
         made = _plan(root, table, targets, "release", inventory)
         selected = {t.id for t in targets}
         probes = _missing(made, selected) & set(toolchain.MAY_BE_ABSENT)
@@ -109,11 +109,13 @@ def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool,
 
 def diagnose(root: Path, table: Matrix, targets: Sequence[Target]) -> list[Diagnosis]:
     """Each tool that the selected rows need: here, missing or not to be had."""
-    inventory = toolchain.load(root, host.cache_dir(), table.tools)
+    inventory = _inventory(root, table)
     made = _plan(root, table, targets, "release", inventory)
     users: dict[str, list[str]] = {}
     for row in made.rows:
-        for name in row.needs:
+        # Of a row that cannot be built here, only what stands in its way is worth a line.
+        names = [n for n in row.needs if n in inventory.absences] if row.status == "unavailable" else row.needs
+        for name in names:
             users.setdefault(name, []).append(row.id)
     return [_diagnosis(name, tuple(rows), inventory) for name, rows in users.items()]
 
@@ -188,6 +190,11 @@ def commit(root: Path) -> str:
         return ""
     changes = shell.run(["git", "status", "--porcelain", "--untracked-files=normal"], cwd=root, check=False)
     return head.output.strip() + ("-dirty" if changes.output.strip() else "")
+
+
+def _inventory(root: Path, table: Matrix) -> toolchain.Inventory:
+    napi = table.recipes.get("napi")
+    return toolchain.load(root, host.cache_dir(), table.tools, napi.folder if napi else "")
 
 
 def _plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str, inventory: toolchain.Inventory) -> Plan:
@@ -278,7 +285,7 @@ def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
 def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks.Verdict]:
     wanted = [c for c in table.checks if c.stage == stage]
     needs = {name for check in wanted for name in check.needs}
-    inventory = toolchain.load(root, host.cache_dir(), table.tools)
+    inventory = _inventory(root, table)
     if needs - inventory.tools.keys():
         inventory = _provide(needs, inventory, log)
     env = {"CARGO_TARGET_DIR": str(root / ".rva" / "target" / "checks")}

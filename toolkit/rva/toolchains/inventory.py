@@ -66,12 +66,16 @@ class Fetch(Struct, frozen=True, kw_only=True):
 
 
 class Site(Struct, frozen=True):
-    """Where tools are kept on this machine, and which versions platforms.toml asks for."""
+    """Where tools are kept on this machine, and which versions platforms.toml asks for.
+
+    ``node_folder`` is the folder of the napi recipe: its package-lock.json pins the napi CLI.
+    """
 
     root: Path
     cache: Path
     host: Host
     versions: Mapping[str, str]
+    node_folder: str = "bindings/node"
 
     @property
     def shared(self) -> Path:

@@ -17,7 +17,6 @@ from rva.toolchains.inventory import Fetch, Site, Tool, read_record, stamps, wri
 from rva.toolchains.place import alone, make_folder, run
 
 # The package whose folder holds the napi CLI among its development dependencies.
-NODE_FOLDER: Final = "bindings/node"
 # The folder with the lock file of npm's wasm-opt.
 WASM_OPT_FOLDER: Final = "requirements/npm"
 NAMES: Final = ("node", "npm", "napi", "wasm-opt")
@@ -37,7 +36,7 @@ def needs(site: Site, names: set[str]) -> Iterator[Fetch]:
     for name in sorted(names & {"node", "npm"}):
         yield Fetch(name=name, source="looked for on PATH", seconds=1)
     if "napi" in names:
-        yield Fetch(name="napi", source=f"npm's registry, {NODE_FOLDER}/package-lock.json", megabytes=25)
+        yield Fetch(name="napi", source=f"npm's registry, {site.node_folder}/package-lock.json", megabytes=25)
     if "wasm-opt" in names:
         yield Fetch(name="wasm-opt", source=f"npm's registry, {WASM_OPT_FOLDER}/package-lock.json", megabytes=20)
 
@@ -58,7 +57,7 @@ def _folders(site: Site) -> dict[str, Path]:
 
 def _is_current(site: Site, tool: Tool) -> bool:
     if tool.name == "napi":
-        return tool.version == site.versions.get("napi") and tool.detail == _digest(site.root / NODE_FOLDER)
+        return tool.version == site.versions.get("napi") and tool.detail == _digest(site.root / site.node_folder)
     if tool.name in ("node", "npm"):
         # Another Node.js earlier on PATH would be the one that runs.
         return shutil.which(tool.name) == tool.path
@@ -92,7 +91,7 @@ def _on_path(name: str, program: str, version: str) -> Tool:
 
 
 def _napi(site: Site, log: Log) -> Tool:
-    folder = site.root / NODE_FOLDER
+    folder = site.root / site.node_folder
     wanted = site.version("napi")
     with alone(site.local / "napi", log):
         log.say(f"fetching the napi CLI {wanted} from npm's registry")
@@ -100,8 +99,8 @@ def _napi(site: Site, log: Log) -> Tool:
         version = _package_version(folder, "@napi-rs/cli")
         if version != wanted:
             raise ToolError(
-                f"{NODE_FOLDER}/package-lock.json has the napi CLI {version}, platforms.toml asks for {wanted}",
-                fix=f"npm install --save-dev --save-exact @napi-rs/cli@{wanted} in {NODE_FOLDER}",
+                f"{site.node_folder}/package-lock.json has the napi CLI {version}, platforms.toml asks for {wanted}",
+                fix=f"npm install --save-dev --save-exact @napi-rs/cli@{wanted} in {site.node_folder}",
             )
         checked = folder / "node_modules" / "@napi-rs" / "cli" / "package.json"
         tool = Tool(
