@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from rva.inspect import codesign
 from rva.inspect.sniff import MACHO_MACHINES, FormatError
 
 _ROLES: dict[str, Literal["executable", "shared"]] = {"EXECUTE": "executable", "DYLIB": "shared", "BUNDLE": "shared"}
@@ -26,6 +27,7 @@ class MachOFacts(Struct, frozen=True):
     run_paths: tuple[str, ...]
     exports: frozenset[str]
     signed: bool
+    signature_faults: tuple[str, ...]
 
 
 def read(data: bytes) -> MachOFacts:
@@ -57,6 +59,7 @@ def read(data: bytes) -> MachOFacts:
         run_paths=tuple(str(r.path) for r in macho.rpaths),
         exports=frozenset(str(s.name).removeprefix("_") for s in macho.exported_symbols),
         signed=bool(macho.has_code_signature),
+        signature_faults=_signature(macho, data),
     )
 
 
@@ -68,6 +71,13 @@ def _whole(macho: Any, size: int) -> None:
         end = max(end, macho.code_signature.data_offset + macho.code_signature.data_size)
     if end > size:
         raise FormatError(f"truncated: its headers speak of {end} bytes, the file has {size}")
+
+
+def _signature(macho: Any, data: bytes) -> tuple[str, ...]:
+    if not macho.has_code_signature:
+        return ()
+    place = macho.code_signature
+    return tuple(codesign.faults(data, place.data_offset, place.data_size))
 
 
 def _platform(macho: Any) -> tuple[str, str]:

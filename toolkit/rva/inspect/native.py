@@ -127,6 +127,7 @@ def _macho(facts: macho.MachOFacts, wanted: Wanted, entry: str) -> Iterator[str]
         yield f"its install name is {facts.install_name or 'missing'}; one that starts with @rpath/ was wanted"
     if facts.machine == "arm64" and not facts.signed:
         yield "has no code signature; macOS on arm64 runs nothing without one"
+    yield from facts.signature_faults
 
 
 def _pe(facts: pe.PeFacts, wanted: Wanted, entry: str) -> Iterator[str]:

@@ -11,6 +11,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+from packaging.version import Version
+
 from rva import files
 from rva.errors import ToolError
 from rva.log import Log
@@ -55,10 +57,10 @@ def _download(version: str, apt: Path, log: Log, record: Path) -> list[Path]:
         encoding="utf-8",
     )
     env = {"APT_CONFIG": str(settings), "LC_ALL": "C"}
-    run("list Debian's packages", ["apt-get", "update"], log, record, env=env)
+    run("list Debian's packages", ["apt-get", "update", "--error-on=any"], log, record, env=env)
     table = run("find rustc-web", ["apt-cache", "madison", "rustc-web"], log, record, env=env)
     revision = pick_revision(table, version)
-    short = ".".join(version.split(".")[:2])
+    short = ".".join(upstream(revision).split(".")[:2])
     library = f"libstd-rust-web-{short}"
     depends = run("find LLVM", ["apt-cache", "depends", f"{library}={revision}"], log, record, env=env)
     llvm = pick_llvm(depends)
@@ -71,16 +73,27 @@ def _download(version: str, apt: Path, log: Log, record: Path) -> list[Path]:
 
 
 def pick_revision(madison: str, version: str) -> str:
-    """The newest Debian revision of a compiler version in the output of `apt-cache madison`, which sorts them."""
+    """The newest Debian revision of a compiler version in the output of `apt-cache madison`, which sorts them.
+
+    Debian offers one version at a time; once it has moved on, the newer compiler serves.
+    """
     offered = [line.split("|")[1].strip() for line in madison.splitlines() if line.count("|") == 2]
     for revision in offered:
-        if re.match(rf"(\d+:)?{re.escape(version)}([+~-]|$)", revision):
+        if upstream(revision) == version:
+            return revision
+    for revision in offered:
+        if Version(upstream(revision)) > Version(version):
             return revision
     listed = ", ".join(dict.fromkeys(offered)) or "none"
     raise ToolError(
         f"Debian offers no Rust {version} here (rustc-web: {listed})",
         fix="install rustup from https://rustup.rs, or a rustc of that version with its rust-src and set RVA_RUST=path",
     )
+
+
+def upstream(revision: str) -> str:
+    """The compiler's own version in a Debian revision: 1.96.0 of 1.96.0+dfsg1-1~deb12u2."""
+    return re.split(r"[+~-]", revision.split(":")[-1])[0]
 
 
 def pick_llvm(depends: str) -> str:

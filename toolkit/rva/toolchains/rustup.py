@@ -63,5 +63,10 @@ def _rustup(site: Site, folder: Path, arguments: Sequence[str], log: Log) -> Non
     program = shutil.which("rustup")
     if program is None:
         raise ToolError("rustup is not installed", fix="install it from https://rustup.rs")
-    env = {"RUSTUP_HOME": str(folder / "home"), "RUSTUP_TOOLCHAIN": name(site), "RUSTUP_MAX_RETRIES": "1"}
+    env = {
+        "RUSTUP_HOME": str(folder / "home"),
+        "RUSTUP_TOOLCHAIN": name(site),
+        "RUSTUP_MAX_RETRIES": "1",
+        "RUST_BACKTRACE": "0",
+    }
     run("rustup", [program, *arguments], log, site.logs / "setup-rustup.log", env=env, timeout=_TIMEOUT_S)
