@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rva.inspect import elf, macho, pe
+from rva.inspect import codesign, elf, macho, pe
 from rva.inspect.sniff import FormatError
 
 TRIPLES = (
@@ -178,12 +178,68 @@ def test_macos_signature(inspect: Inspect, samples: Samples) -> None:
     assert "has no code signature; macOS on arm64 runs nothing without one" in faults
 
 
+def test_a_flipped_byte_breaks_the_signature(inspect: Inspect, samples: Samples) -> None:
+    """Wherever it is flipped, in every page that is signed."""
+    import lief
+
+    whole = samples[f"{MAC}/shared"]
+    parsed: Any = lief.MachO.parse(whole)
+    signature = parsed[0].code_signature.data_offset
+    for at in range(0x1000, signature, 0x1000):
+        data = bytearray(whole)
+        data[at] ^= 1
+        faults = inspect(bytes(data), "addon", f"napi-{MAC}")
+        assert any("pages were changed after signing" in f for f in faults), hex(at)
+
+
+@pytest.mark.parametrize(
+    ("at", "new", "said"),
+    [
+        (0, b"\xfa\xde\x0c\xc1", "begins with 0xfade0cc1"),
+        (8, b"\0\0\0\0", "holds no hashes"),
+        (16, b"\x00\xff\xff\xff", "is cut short"),
+    ],
+)
+def test_a_damaged_signature(inspect: Inspect, samples: Samples, at: int, new: bytes, said: str) -> None:
+    whole = samples[f"{MAC}/shared"]
+    place = whole.rindex(b"\xfa\xde\x0c\xc0") + at
+    data = whole[:place] + new + whole[place + len(new) :]
+    assert any(said in f for f in inspect(data, "addon", f"napi-{MAC}"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (0, 0xFADE0C03, "unknown kind"),
+        (28, 1, "covers"),
+        (32, 0x7FFFFFFF, "covers"),
+        (32, 0x1000, "covers"),
+    ],
+)
+def test_a_damaged_code_directory(samples: Samples, field: int, value: int, said: str) -> None:
+    whole = samples[f"{MAC}/shared"]
+    start = whole.rindex(b"\xfa\xde\x0c\xc0")
+    place = whole.index(b"\xfa\xde\x0c\x02", start) + field
+    data = whole[:place] + value.to_bytes(4, "big") + whole[place + 4 :]
+    [fault] = codesign.faults(data, start, len(data) - start)
+    assert said in fault
+
+
+def test_bytes_that_the_signature_leaves_out(samples: Samples) -> None:
+    whole = samples[f"{MAC}/shared"]
+    start = whole.rindex(b"\xfa\xde\x0c\xc0")
+    padded = whole[:start] + bytes(64) + whole[start:]
+    [fault] = codesign.faults(padded, start + 64, len(whole) - start)
+    assert fault == "its code signature leaves out the last 64 bytes before it"
+
+
 def test_another_apple_platform(inspect: Inspect, samples: Samples) -> None:
     import lief
 
     parsed: Any = lief.MachO.parse(samples[f"{MAC}/shared"])
     parsed[0].build_version.platform = lief.MachO.BuildVersion.PLATFORMS.IOS
     ios = bytes(parsed[0].write_to_bytes())
+    # Changing a load command breaks the signature of its page too.
     assert "platform IOS; MACOS was wanted" in inspect(ios, "addon", f"napi-{MAC}")
 
 
