@@ -148,12 +148,18 @@ impl Kernel {
         }
     }
 
-    /// Squared norm of each row.
-    pub(crate) fn squared_norms(&self, rows: Rows<'_>, out: &mut [f64]) {
+    /// Squared norm of each row, in full precision from `exact_from` on.
+    pub(crate) fn squared_norms(&self, rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
         if fits(rows, Pick::first(rows.count()), rows.width(), out.len()) {
             // SAFETY: the set is available and `out` has one element a row.
-            unsafe { (self.0.squared_norms)(rows, out) }
+            unsafe { (self.0.squared_norms)(rows, exact_from, out) }
         }
+    }
+
+    /// Turns squared distances of a query to keys into scores in the ball of curvature −c, given 1 − c‖·‖² of both.
+    pub(crate) fn ball_scores(&self, scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
+        // SAFETY: the set is available.
+        unsafe { (self.0.ball_scores)(scores, gaps, c, query_gap) }
     }
 }
 

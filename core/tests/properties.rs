@@ -153,6 +153,27 @@ fn hyperbolic_stays_exact_near_the_boundary() {
 }
 
 #[test]
+fn hyperbolic_keeps_its_digits_up_to_where_f64_takes_over() {
+    // c‖v‖² up to 3/4: the sums are f32. At the limit √(1 − c‖m‖²) = 1/7 magnifies their rounding by 7/2.
+    each_kernel(|kernel| {
+        for c in [0.25, 1.0, 4.0] {
+            let mut random = Random(31);
+            let mut case = Case::random(Kind::Hyperbolic(c), 31, 3, 400, 8, 7);
+            case.values = random.points(1, case.value_dim, c, 0.866).repeat(400);
+            let length =
+                case.values[..case.value_dim].iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+            for (i, x) in case.values.iter_mut().enumerate() {
+                // Norms from 0.80 to 0.865 of the radius, in one direction, where the midpoint is as far out.
+                let target = (0.80 + 0.065 * (i / case.value_dim) as f64 / 400.0) / c.sqrt();
+                *x = (f64::from(*x) * target / length) as f32;
+            }
+            let plain = Options::default();
+            assert_close(&case.got(kernel, &plain), &case.expected(&plain), CLOSE, kernel.name());
+        }
+    });
+}
+
+#[test]
 fn hyperbolic_aggregation_of_one_point_is_that_point() {
     let attention = HyperbolicAttention::new(2.0).unwrap();
     let point = [0.3_f32, -0.4, 0.1];

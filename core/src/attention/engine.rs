@@ -89,6 +89,8 @@ pub(crate) struct Memory<'a> {
     allowed: Option<Vec<usize>>,
     key_gaps: Vec<f64>,
     conformal: Vec<f64>,
+    /// Whether sums of the values need `f64`.
+    near_boundary: bool,
 }
 
 impl<'a> Memory<'a> {
@@ -111,14 +113,17 @@ impl<'a> Memory<'a> {
             allowed,
             key_gaps: Vec::new(),
             conformal: Vec::new(),
+            near_boundary: false,
         };
         if let Mechanism::Ball { c } = mechanism {
             let pick = memory.pick(shape.keys);
             let key_gaps = gaps("keys", keys, shape.dim, pick, c, kernel)?;
             let mut conformal = gaps("values", values, shape.value_dim, pick, c, kernel)?;
+            let near_boundary = conformal.iter().any(|&gap| gap < 1.0 - EXACT_FROM);
             conformal.iter_mut().for_each(|gap| *gap = 2.0 / *gap);
             memory.key_gaps = key_gaps;
             memory.conformal = conformal;
+            memory.near_boundary = near_boundary;
         }
         Ok(memory)
     }
@@ -140,9 +145,13 @@ impl<'a> Memory<'a> {
         let width = self.shape.dim / heads;
         let value_width = self.shape.value_dim / heads;
         let geometry = match self.mechanism {
-            Mechanism::Ball { c } => {
-                Geometry::Ball(Ball { c, query_gap, key_gaps: &self.key_gaps, conformal: &self.conformal })
-            }
+            Mechanism::Ball { c } => Geometry::Ball(Ball {
+                c,
+                query_gap,
+                key_gaps: &self.key_gaps,
+                conformal: &self.conformal,
+                near_boundary: self.near_boundary,
+            }),
             _ => Geometry::Dot { scale: (1.0 / libm::sqrt(width as f64)) as f32 },
         };
         Task {
@@ -157,6 +166,10 @@ impl<'a> Memory<'a> {
     }
 }
 
+/// c‖x‖² from which 1 − c‖x‖² and sums of points are computed in `f64`: below, 1 − c‖x‖² ≥ 1/4 keeps all but two bits of
+/// an `f32`, and so does the midpoint, whose √(1 − c‖m‖²) is then at least (1 − 3/4)/(1 + 3/4) = 1/7.
+const EXACT_FROM: f64 = 0.75;
+
 /// 1 − c‖row‖² of the picked rows (1 for the others), or the error that names tensor and row.
 pub(crate) fn gaps(
     argument: &'static str,
@@ -168,7 +181,7 @@ pub(crate) fn gaps(
 ) -> Result<Vec<f64>> {
     let rows = Rows::packed(tensor, width);
     let mut gaps = vec![0.0; rows.count()];
-    kernel.squared_norms(rows, &mut gaps);
+    kernel.squared_norms(rows, EXACT_FROM / c, &mut gaps);
     let check = |row: usize, squared: f64| {
         if squared.is_finite() {
             return poincare::gap_of(argument, row, squared, c);

@@ -6,6 +6,7 @@
 
 use crate::dispatch::Kernel;
 use crate::kernels::rows::{Pick, Rows};
+use alloc::borrow::Cow;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -72,15 +73,9 @@ pub(crate) struct Ball<'a> {
     pub key_gaps: &'a [f64],
     /// λ = 2/(1 − c‖v‖²) of each value.
     pub conformal: &'a [f64],
-}
-
-impl Ball<'_> {
-    /// −2/√c · asinh(√c‖q − k‖ / √((1 − c‖q‖²)(1 − c‖k‖²))), from the squared distance (D38).
-    fn score(&self, squared_distance: f32, key: usize) -> f32 {
-        let gap = self.query_gap * self.key_gaps.get(key).copied().unwrap_or(1.0);
-        let sinh = libm::sqrt(self.c * f64::from(squared_distance) / gap);
-        (-2.0 / libm::sqrt(self.c) * libm::asinh(sinh)) as f32
-    }
+    /// Whether the sum of the values needs `f64`: near the boundary 1 − c‖m‖² of the midpoint would lose the digits
+    /// of an `f32` sum.
+    pub near_boundary: bool,
 }
 
 /// Everything about one query (of one head) but the query's own running sums.
@@ -140,6 +135,15 @@ impl Partial {
         Some(kernel.weigh(scores, self.max))
     }
 
+    /// Adds the weighted sum of a block's values: in `f32` over the block, in `f64` from block to block.
+    fn add(&mut self, task: &Task<'_>, block: Pick<'_>, weights: &[f32], buffer: &mut Vec<f32>) {
+        let block_total = sized(buffer, self.total.len());
+        task.kernel.accumulate(weights, task.values, block, block_total);
+        for (sum, addend) in self.total.iter_mut().zip(block_total.iter()) {
+            *sum += f64::from(*addend);
+        }
+    }
+
     /// Adds the keys of another partial softmax of the same query.
     pub fn merge(&mut self, other: &Partial) {
         if other.is_empty() {
@@ -188,6 +192,14 @@ fn midpoint(c: f64, total: &[f64], sum: f64, out: &mut [f32]) {
     let cut = if norm > limit { limit / norm } else { 1.0 };
     for (result, x) in out.iter_mut().zip(total) {
         *result = (x / sum / (1.0 + root) * cut) as f32;
+    }
+}
+
+/// The picked elements, side by side.
+fn gathered<'a>(all: &'a [f64], pick: Pick<'_>) -> Cow<'a, [f64]> {
+    match pick {
+        Pick::Range { start, len } => Cow::Borrowed(all.get(start..start + len).unwrap_or(&[])),
+        Pick::List(list) => Cow::Owned(list.iter().filter_map(|&row| all.get(row).copied()).collect()),
     }
 }
 
@@ -254,9 +266,8 @@ fn score(task: &Task<'_>, pick: Pick<'_>, scores: &mut [f32]) {
         Geometry::Dot { scale } => task.kernel.products(task.query, task.keys, pick, scale, scores),
         Geometry::Ball(ball) => {
             task.kernel.squared_distances(task.query, task.keys, pick, scores);
-            for (i, score) in scores.iter_mut().enumerate() {
-                *score = ball.score(*score, pick.row(i));
-            }
+            let gaps = gathered(ball.key_gaps, pick);
+            task.kernel.ball_scores(scores, &gaps, ball.c, ball.query_gap);
         }
     }
 }
@@ -309,21 +320,24 @@ fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut
     match task.geometry {
         Geometry::Dot { .. } => {
             partial.sum += sum;
-            let total = sized(&mut scratch.block_total, partial.total.len());
-            task.kernel.accumulate(scores, task.values, block, total);
-            for (sum, addend) in partial.total.iter_mut().zip(total.iter()) {
-                *sum += f64::from(*addend);
-            }
+            partial.add(task, block, scores, &mut scratch.block_total);
         }
         Geometry::Ball(ball) => {
-            // In f64: near the boundary 1 − c‖m‖² of the midpoint would lose every digit of an f32 sum.
-            let coefficients = sized(&mut scratch.coefficients, scores.len());
-            for (i, (coefficient, weight)) in coefficients.iter_mut().zip(scores.iter()).enumerate() {
-                let conformal = ball.conformal.get(block.row(i)).copied().unwrap_or(2.0);
-                partial.sum += f64::from(*weight) * (conformal - 1.0);
-                *coefficient = f64::from(*weight) * conformal;
+            let conformal = gathered(ball.conformal, block);
+            let pairs = || scores.iter().zip(conformal.iter());
+            partial.sum += pairs().map(|(weight, lambda)| f64::from(*weight) * (lambda - 1.0)).sum::<f64>();
+            if ball.near_boundary {
+                let coefficients = sized(&mut scratch.coefficients, scores.len());
+                for (coefficient, (weight, lambda)) in coefficients.iter_mut().zip(pairs()) {
+                    *coefficient = f64::from(*weight) * lambda;
+                }
+                task.kernel.accumulate_f64(coefficients, task.values, block, &mut partial.total);
+            } else {
+                for (weight, lambda) in scores.iter_mut().zip(conformal.iter()) {
+                    *weight = (f64::from(*weight) * lambda) as f32;
+                }
+                partial.add(task, block, scores, &mut scratch.block_total);
             }
-            task.kernel.accumulate_f64(coefficients, task.values, block, &mut partial.total);
         }
     }
 }

@@ -37,7 +37,8 @@ pub(crate) struct Table {
     pub feature_map: unsafe fn(&mut [f32]),
     pub accumulate: unsafe fn(&[f32], Rows<'_>, Pick<'_>, &mut [f32]),
     pub accumulate_f64: unsafe fn(&[f64], Rows<'_>, Pick<'_>, &mut [f64]),
-    pub squared_norms: unsafe fn(Rows<'_>, &mut [f64]),
+    pub squared_norms: unsafe fn(Rows<'_>, f64, &mut [f64]),
+    pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
 }
@@ -91,9 +92,13 @@ macro_rules! table {
                 unsafe { generic::accumulate_f64(weights, rows, pick, out) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squared_norms(rows: Rows<'_>, out: &mut [f64]) {
+            unsafe fn squared_norms(rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
                 // SAFETY: as above.
-                unsafe { generic::squared_norms(rows, out) }
+                unsafe { generic::squared_norms::<$vector>(rows, exact_from, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
+                generic::ball_scores(scores, gaps, c, query_gap)
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn multiply(matrices: Matrices<'_>) {
@@ -112,6 +117,7 @@ macro_rules! table {
                 accumulate,
                 accumulate_f64,
                 squared_norms,
+                ball_scores,
                 panel_width: generic::panel_width::<$vector>(),
                 multiply,
             }

@@ -153,7 +153,7 @@ fn rows_are_compared_and_summed_exactly() {
                 );
             }
             let mut norms = vec![0.0; count];
-            kernel.squared_norms(rows, &mut norms);
+            kernel.squared_norms(rows, width as f64 * 20.0, &mut norms);
             for (i, &norm) in norms.iter().enumerate() {
                 assert_eq!(norm, row(i).iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>());
             }
@@ -225,6 +225,38 @@ fn matrices_are_multiplied_exactly() {
                         assert_eq!(c[row * c_stride + column], expected, "{} {rows}x{depth}", kernel.name());
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn ln_is_within_its_bound() {
+    let last = 1e300_f64.to_bits();
+    let step = (last - 1.0_f64.to_bits()) / 300_000;
+    let mut x: Vec<f64> = (0..300_000).map(|i| f64::from_bits(1.0_f64.to_bits() + i * step)).collect();
+    x.extend((0..300_000).map(|i| 1.0 + f64::from(i) * 1e-5));
+    x.extend([1.0, 1.0 + f64::EPSILON, core::f64::consts::SQRT_2, 2.0, f64::MAX]);
+    for x in x {
+        let (got, truth) = (super::generic::ln(x), x.ln());
+        assert!((got - truth).abs() <= 4e-15 + 2.3e-16 * truth, "ln {x} = {got}, not {truth}");
+    }
+    assert!(super::generic::ln(f64::INFINITY).is_nan() && super::generic::ln(f64::NAN).is_nan());
+}
+
+#[test]
+fn ball_scores_are_distances() {
+    for kernel in Kernel::available() {
+        for c in [1e-3_f64, 1.0, 50.0] {
+            let squared: Vec<f32> =
+                [0.0, 1e-30, 1e-12, 1e-4, 0.01, 0.5, 1.0, 3.9].map(|x| x / c as f32).to_vec();
+            let gaps: Vec<f64> = (0..squared.len()).map(|i| [1.0, 0.3, 1e-5][i % 3]).collect();
+            let mut got = squared.clone();
+            kernel.ball_scores(&mut got, &gaps, c, 0.7);
+            for ((&squared, gap), got) in squared.iter().zip(&gaps).zip(got) {
+                let truth = -2.0 / c.sqrt() * (c * f64::from(squared) / (gap * 0.7)).sqrt().asinh();
+                let error = (f64::from(got) - truth).abs();
+                assert!(error <= 6e-8 * truth.abs() + 1e-14 / c.sqrt(), "{}: {got} {truth}", kernel.name());
             }
         }
     }
