@@ -50,15 +50,6 @@ impl Shape {
         Ok(())
     }
 
-    /// Checks that every query sees at least one key under causal order.
-    pub fn check_causal(&self, causal: bool) -> Result<()> {
-        // Query 0 sees n − m + 1 keys, the fewest of all.
-        if causal && self.keys < self.queries {
-            return Err(Error::NoVisibleKey { query: 0 });
-        }
-        Ok(())
-    }
-
     /// Number of leading keys that query `index` may see.
     pub fn visible(&self, index: usize, causal: bool) -> usize {
         if causal {

@@ -174,6 +174,49 @@ fn hyperbolic_keeps_its_digits_up_to_where_f64_takes_over() {
 }
 
 #[test]
+fn the_midpoint_never_leaves_the_ball() {
+    // Points so near the boundary that rounding the result to f32 could carry it across.
+    each_kernel(|kernel| {
+        for seed in 0..50 {
+            let (c, dim) = (1.7, 5);
+            let mut values = Random(seed).points(3, dim, c, 1.0);
+            for row in values.chunks_mut(dim) {
+                let norm = |row: &[f32]| c * row.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>();
+                let factor = norm(row).sqrt();
+                row.iter_mut().for_each(|x| *x = (f64::from(*x) / factor) as f32);
+                while norm(row) >= 1.0 {
+                    // The largest coordinate, one step towards 0.
+                    let x = row.iter_mut().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
+                    *x = f32::from_bits(x.to_bits() - 1);
+                }
+            }
+            let attention = HyperbolicAttention::new(c).unwrap().with_kernel(kernel);
+            for values in [&values[..dim], &values[..]] {
+                let keys = vec![0.1; values.len()];
+                let got = attention.forward(&[0.0; 5], &keys, values).unwrap();
+                assert!(c * got.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() < 1.0, "{got:?}");
+                // What comes out may go in again.
+                assert!(attention.forward(&got, &got, &got).is_ok());
+            }
+        }
+    });
+}
+
+#[test]
+fn dropping_every_point_leaves_the_origin() {
+    let attention = HyperbolicAttention::new(1.0).unwrap().with_dropout(0.5).unwrap();
+    let seen: Vec<f32> = (0..40)
+        .map(|seed| {
+            let training = Options { training: Some(seed), ..Options::default() };
+            attention.forward_with(&[0.0], &[0.2], &[0.5], &training).unwrap()[0]
+        })
+        .collect();
+    // The weight's factor cancels in a midpoint: the point itself, or nothing.
+    assert!(seen.iter().all(|&x| x == 0.0 || (x - 0.5).abs() < 1e-7), "{seen:?}");
+    assert!(seen.contains(&0.0) && seen.iter().any(|&x| x > 0.0));
+}
+
+#[test]
 fn hyperbolic_aggregation_of_one_point_is_that_point() {
     let attention = HyperbolicAttention::new(2.0).unwrap();
     let point = [0.3_f32, -0.4, 0.1];

@@ -72,6 +72,40 @@ fn every_cut_and_every_flipped_bit_is_refused() {
     }
 }
 
+/// Each impossible field, behind a valid checksum, gets its own reason.
+#[test]
+fn forged_fields_are_named() {
+    let case = Case::random(common::Kind::ScaledDot, 1, 2, 5, 3, 2);
+    let state = |neighbors| {
+        let options = Options { neighbors, ..Options::default() };
+        let attention = case.kind.build(case.dim, Kernel::detect());
+        let mut state = attention.stream(&case.queries, case.dim, case.value_dim, &options).unwrap();
+        case.push(&mut state, None, 0, 5);
+        let bytes = state.to_bytes();
+        bytes[..bytes.len() - 8].to_vec()
+    };
+    let reason = |mut body: Vec<u8>, at: usize, field: &[u8]| {
+        body[at..at + field.len()].copy_from_slice(field);
+        AttentionState::from_bytes(&seal(&body)).unwrap_err().to_string()
+    };
+    let header = 8 + 9 * 8; // magic; mechanism, parameter, m, dim, value_dim, neighbors, causal, seen, held
+    let sums = header + 4 * case.queries.len();
+    let size = |x: u64| x.to_le_bytes();
+    assert!(reason(state(None), 0, b"rvattn\0\x02").contains("version"));
+    assert!(reason(state(None), 8, &size(3)).contains("mechanism"));
+    assert!(reason(state(None), 16, &1.5_f64.to_le_bytes()).contains("mechanism"));
+    assert!(reason(state(None), 24, &size(0)).contains("sizes"));
+    assert!(reason(state(None), 56, &size(2)).contains("options"));
+    assert!(reason(state(None), 72, &size(1)).contains("holds back"));
+    // No keys seen, but sums of some.
+    assert!(reason(state(None), 64, &size(0)).contains("sums"));
+    // The first partial's sum: less than the weight of its best key, or not a number.
+    assert!(reason(state(None), sums + 4, &0.25_f64.to_le_bytes()).contains("sums"));
+    assert!(reason(state(None), sums + 4, &f64::NAN.to_le_bytes()).contains("sums"));
+    // More candidates than k.
+    assert!(reason(state(Some(2)), sums, &size(3)).contains("candidates"));
+}
+
 /// With a valid checksum, a hostile body is refused or is a state that works; it never panics or takes memory that it
 /// does not bring itself.
 #[test]

@@ -231,7 +231,6 @@ pub(crate) fn forward(
     mechanism.check_widths(values.len(), &shape)?;
     shape.check_output(out)?;
     let neighbors = shape::neighbors(&options)?;
-    shape.check_causal(options.causal)?;
     let memory = Memory::new(mechanism, settings.kernel, shape, keys, values, options.mask)?;
     let query_gaps = query_gaps(mechanism, "queries", queries, dim, settings.kernel)?;
 

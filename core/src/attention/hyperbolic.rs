@@ -72,16 +72,12 @@ impl HyperbolicAttention {
         Mechanism::Ball { c: self.curvature }
     }
 
-    /// The tensor, with each row of `width` projected where that was asked for.
-    fn inside<'a>(&self, argument: &'static str, tensor: &'a [f32], width: usize) -> Result<Cow<'a, [f32]>> {
-        if !self.project || width == 0 {
-            return Ok(Cow::Borrowed(tensor));
+    /// The tensor, with each row of `width` projected where that was asked for. Rows that are not finite stay so.
+    fn inside<'a>(&self, tensor: &'a [f32], width: usize) -> Cow<'a, [f32]> {
+        if !self.project {
+            return Cow::Borrowed(tensor);
         }
-        if let Some(index) = shape::first_non_finite(tensor) {
-            return Err(Error::NonFinite { argument, index });
-        }
-        let rows = tensor.chunks(width);
-        Ok(Cow::Owned(rows.flat_map(|row| poincare::projected(row, self.curvature)).collect()))
+        Cow::Owned(tensor.chunks(width).flat_map(|row| poincare::projected(row, self.curvature)).collect())
     }
 }
 
@@ -111,9 +107,9 @@ impl Attention for HyperbolicAttention {
     ) -> Result<()> {
         shape::batch_dim(dim, self.dim)?;
         let shape = shape::Shape::check("queries", queries, dim, keys, values)?;
-        let queries = self.inside("queries", queries, dim)?;
-        let keys = self.inside("keys", keys, dim)?;
-        let values = self.inside("values", values, shape.value_dim)?;
+        let queries = self.inside(queries, dim);
+        let keys = self.inside(keys, dim);
+        let values = self.inside(values, shape.value_dim);
         engine::forward(self.mechanism(), &self.settings, &queries, dim, &keys, &values, options, out)
     }
 

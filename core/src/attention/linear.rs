@@ -74,7 +74,6 @@ impl Attention for LinearAttention {
         let shape = Shape::check("queries", queries, dim, keys, values)?;
         shape.check_output(out)?;
         refuse(options)?;
-        shape.check_causal(options.causal)?;
         let chunk = Chunk::new(shape, keys, values, options.mask)?;
         let mut sums = Sums::new(dim, shape.value_dim);
         sums.attend(

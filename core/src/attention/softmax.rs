@@ -290,14 +290,14 @@ impl Scratch {
     }
 }
 
-/// Places of the k largest scores, ascending; ties go to the lower place, −0 equals 0, a NaN counts as largest so
+/// Places of the k largest scores, ascending; ties go to the lower place, a NaN counts as largest so
 /// that it reaches the result and is found there.
 pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>) {
     places.clear();
     places.extend(0..scores.len());
     if k < places.len() {
         let key = |place: usize| {
-            let score = scores.get(place).copied().unwrap_or(f32::NEG_INFINITY) + 0.0;
+            let score = scores.get(place).copied().unwrap_or(f32::NEG_INFINITY);
             if score.is_nan() {
                 f32::NAN.abs()
             } else {
