@@ -202,3 +202,80 @@ def test_tables_globals_and_memories_among_the_imports() -> None:
     ]
     facts = wasm.read(HEADER + section(2, vector(entries)))
     assert [n for _, n in facts.imports] == ["f", "t", "m", "g", "e"]
+
+
+# Numbers after each opcode, from the specification's index of instructions and its exception-handling appendix.
+NO_NUMBER = (0x00, 0x01, 0x05, 0x0A, 0x0B, 0x0F, 0x19, 0x1A, 0x1B, *range(0x45, 0xC5), 0xD1)
+ONE_NUMBER = (
+    0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0C, 0x0D, 0x10, 0x12, 0x14, 0x15, 0x18,
+    0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x3F, 0x40, 0x41, 0x42, 0xD0, 0xD2,
+)  # fmt: skip
+TWO_NUMBERS = (0x11, 0x13)
+BULK = {
+    0: 0,
+    1: 0,
+    2: 0,
+    3: 0,
+    4: 0,
+    5: 0,
+    6: 0,
+    7: 0,
+    8: 2,
+    9: 1,
+    10: 2,
+    11: 1,
+    12: 2,
+    13: 1,
+    14: 2,
+    15: 1,
+    16: 1,
+    17: 1,
+}
+NUMBER = b"\xfd\x01"  # 253; read as an instruction it would be v128.load8x8_s
+PLACE = b"\x02\xfd\x01"  # alignment and offset
+CASES = [
+    *((bytes([op]), b"") for op in NO_NUMBER),
+    *((bytes([op]), NUMBER) for op in ONE_NUMBER),
+    *((bytes([op]), NUMBER * 2) for op in TWO_NUMBERS),
+    *((bytes([op]), PLACE) for op in range(0x28, 0x3F)),
+    *((bytes([0xFC, op]), NUMBER * n) for op, n in BULK.items()),
+]
+
+
+def read_function(code: bytes) -> wasm.WasmFacts:
+    return wasm.read(module(code=code), code=True)
+
+
+@pytest.mark.parametrize(("opcode", "operands"), CASES, ids=[c[0].hex() for c in CASES])
+def test_each_instruction_takes_its_own_numbers(opcode: bytes, operands: bytes) -> None:
+    """One too few and an operand would look like SIMD; one too many and the function's end would be missing."""
+    facts = read_function(opcode + operands)
+    assert (facts.simd, facts.threads) == (False, False)
+    # The next instruction is read as one, so nothing of it was taken for an operand.
+    assert read_function(opcode + operands + b"\xfe\x03\x00").threads
+    if operands:
+        with pytest.raises(FormatError):
+            read_function(opcode + operands[:-2] + b"\x80\x80")
+
+
+@pytest.mark.parametrize("operation", [*range(0x114)])
+def test_each_vector_instruction_takes_its_own_operands(operation: int) -> None:
+    if operation <= 11 or operation in (92, 93):
+        operands = b"\x04\xfe\x01"
+    elif 84 <= operation <= 91:
+        operands = b"\x04\xfe\x01\xfe"
+    elif operation in (12, 13):
+        operands = b"\xfe" * 16
+    elif 21 <= operation <= 34:
+        operands = b"\xfe"
+    else:
+        operands = b""
+    facts = read_function(b"\xfd" + leb(operation) + operands)
+    assert (facts.simd, facts.relaxed_simd) == (operation < 0x100, operation >= 0x100)
+    assert not facts.threads
+    assert read_function(b"\xfd" + leb(operation) + operands + b"\xfe\x03\x00").threads
+
+
+def test_code_is_not_read_unless_asked(samples: Samples) -> None:
+    facts = wasm.read(samples["wasm/threads"])
+    assert (facts.simd, facts.relaxed_simd, facts.threads) == (None, None, None)

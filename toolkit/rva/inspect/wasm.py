@@ -16,6 +16,8 @@ _EXTERNAL: Final = ("func", "table", "memory", "global", "tag")
 # Sections come in this order; custom sections (0) may stand anywhere. 13 is tags, 12 the number of data segments.
 _ORDER: Final = {number: place for place, number in enumerate((1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11))}
 
+_END: Final = 0x0B
+
 # How many LEB128 numbers follow an opcode. Opcodes with other immediates are handled by name below.
 _LEBS: Final = {
     **dict.fromkeys((0x02, 0x03, 0x04, 0x06, 0x07, 0x08, 0x09, 0x0C, 0x0D, 0x10, 0x12, 0x14, 0x15, 0x18), 1),
@@ -162,12 +164,15 @@ def _instructions(body: bytes) -> set[str]:
         for _ in range(function.leb()):  # local variables: count and type
             function.skip_leb()
             function.skip_leb()
+        last = None
         while function.at < len(function.data):
-            _instruction(function, used)
+            last = _instruction(function, used)
+        if last != _END:
+            raise FormatError("a function without an end")
     return used
 
 
-def _instruction(reader: _Reader, used: set[str]) -> None:
+def _instruction(reader: _Reader, used: set[str]) -> int:
     opcode = reader.byte()
     lebs = _LEBS.get(opcode)
     if lebs is not None:
@@ -185,6 +190,7 @@ def _instruction(reader: _Reader, used: set[str]) -> None:
             reader.skip_leb()
     else:
         _prefixed(reader, opcode, used)
+    return opcode
 
 
 def _prefixed(reader: _Reader, prefix: int, used: set[str]) -> None:
