@@ -341,3 +341,18 @@ fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::midpoint;
+
+    #[test]
+    fn a_sum_that_rounding_carried_across_comes_back_inside() {
+        for (c, total) in [(1.0, [0.6, 0.8]), (4.0, [0.3, 0.4]), (1.0, [0.600_000_1, 0.8])] {
+            let mut out = [0.0; 2];
+            midpoint(c, &total, 1.0, &mut out);
+            let squared = out.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() * c;
+            assert!(squared < 1.0 && squared > 0.999_999, "{out:?}");
+        }
+    }
+}
