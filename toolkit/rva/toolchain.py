@@ -123,7 +123,16 @@ def _compiler_names(missing: set[str]) -> list[str]:
 
 
 def _refuse_unknown(missing: set[str]) -> None:
-    known = {"rust", "crates", "msvc", "libnode", "dev", *python_tools.PACKAGES, *npm_tools.NAMES, *cargo_tools.TOOLS}
+    known = {
+        "rust",
+        "crates",
+        "msvc",
+        "dev",
+        *linkers.MADE,
+        *python_tools.PACKAGES,
+        *npm_tools.NAMES,
+        *cargo_tools.TOOLS,
+    }
     unknown = sorted(n for n in missing if n not in known and not n.startswith("std:"))
     if unknown:
         raise ToolError(
@@ -152,8 +161,9 @@ def _fetch(site: Site, missing: set[str], inventory: Inventory, log: Log) -> Inv
 
 def _compile(site: Site, missing: set[str], inventory: Inventory, log: Log) -> Inventory:
     """What needs a compiler or another tool first."""
-    if "libnode" in missing:
-        inventory = inventory.with_tools(linkers.provide_libnode(site, log))
+    for name in linkers.MADE:
+        if name in missing:
+            inventory = inventory.with_tools(linkers.provide_made(site, name, log))
     if "msvc" in missing:
         inventory = inventory.with_tools(linkers.provide_msvc(site, inventory.tools.get("xwin"), log))
     from_cargo = [name for name in cargo_tools.TOOLS if name in missing]

@@ -64,7 +64,8 @@ def c_library(target: Target, triple: str, context: Context) -> Draft:
 def wheel(target: Target, triple: str, context: Context) -> Draft:
     """One abi3 wheel, by maturin; zig gives it the floor that its tag promises."""
     recipe = recipe_of(target, context)
-    zig = ("--zig",) if linker(triple, context.host) == "zig" else ()
+    stands_in = triple != target.triple
+    zig = ("--zig",) if linker(triple, context.host) == "zig" and not stands_in else ()
     tag = {"glibc": ("--compatibility", "manylinux_2_17"), "musl": ("--compatibility", "musllinux_1_2")}.get(
         target.libc, ()
     )
@@ -77,7 +78,7 @@ def wheel(target: Target, triple: str, context: Context) -> Draft:
         env=environment(target, musl_flags(target, shared=True)),
     )  # fmt: skip
     name = naming.wheel(recipe.package, context.matrix.version, triple)
-    needs = (*linker_needs(triple, context.host), "maturin")
+    needs = (*linker_needs(triple, context.host), "maturin", *(("zigcc",) if stands_in else ()))
     return Draft(
         f"maturin {context.matrix.tools['maturin']}",
         shared_lane(target, triple),

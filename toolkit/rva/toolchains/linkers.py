@@ -16,12 +16,14 @@ from rva.toolchains.place import alone, run
 MANIFEST: Final = "https://aka.ms/vs/17/release/channel"
 SDK_MEGABYTES: Final = 420
 _TIMEOUT_S: Final = 8.0
+# Small things that rva writes itself.
+MADE: Final = ("libnode", "zigcc")
 _FIX: Final = "build this row on Windows, or on a machine that can reach Microsoft's download servers"
 
 
 def load(site: Site) -> Iterator[Tool]:
     """What was prepared, from records alone."""
-    for name in ("msvc", "libnode"):
+    for name in ("msvc", *MADE):
         tool = read_record(_folder(site, name), name)
         if tool is not None:
             yield tool
@@ -35,8 +37,9 @@ def needs(names: set[str]) -> Iterator[Fetch]:
             source="Microsoft's Windows SDK through cargo-xwin, where its servers can be reached",
             megabytes=SDK_MEGABYTES,
         )
-    if "libnode" in names:
-        yield Fetch(name="libnode", source="two empty files", seconds=1)
+    for name in MADE:
+        if name in names:
+            yield Fetch(name=name, source="written by rva", seconds=1)
 
 
 def find_absence(site: Site) -> Absence | None:
@@ -73,18 +76,47 @@ def provide_msvc(site: Site, xwin: Tool | None, log: Log) -> Tool:
         return write_record(folder, tool)
 
 
-def provide_libnode(site: Site, log: Log) -> Tool:
-    """An empty libnode: napi-build wants one by name on windows-gnullvm, while napi finds Node's functions at run time."""
-    folder = _folder(site, "libnode")
+def provide_made(site: Site, name: str, log: Log) -> Tool:
+    """One of the tools that rva writes itself."""
+    folder = _folder(site, name)
     with alone(folder, log):
-        dll, archive = folder / "libnode.dll", folder / "libnode.a"
-        files.write(dll, b"")
-        files.write(archive, b"!<arch>\n")
+        make = {"libnode": _libnode, "zigcc": _zigcc}[name]
+        env, made = make(folder)
         tool = Tool(
-            name="libnode", version="1", path=str(folder), source="rva", fingerprint="libnode",
-            env={"LIBNODE_PATH": str(folder)}, stamps=stamps([dll, archive]),
-        )  # fmt: skip
+            name=name,
+            version="1",
+            path=str(folder),
+            source="rva",
+            fingerprint=f"{name} 1",
+            env=env,
+            stamps=stamps(made),
+        )
         return write_record(folder, tool)
+
+
+def _libnode(folder: Path) -> tuple[dict[str, str], list[Path]]:
+    """An empty libnode: napi-build wants one by name on windows-gnullvm, while napi finds Node's functions at run time."""
+    dll, archive = folder / "libnode.dll", folder / "libnode.a"
+    files.write(dll, b"")
+    files.write(archive, b"!<arch>\n")
+    return {"LIBNODE_PATH": str(folder)}, [dll, archive]
+
+
+def _zigcc(folder: Path) -> tuple[dict[str, str], list[Path]]:
+    """zig as the linker of windows-gnullvm under another name than maturin's --zig.
+
+    maturin 1.16 (src/compile.rs) exports PyInit_<whole dotted name> there, a symbol that no module has.
+    """
+    env, made = {}, []
+    for cpu in ("x86_64", "aarch64"):
+        script = folder / f"zigcc-{cpu}"
+        files.write(
+            script, f'#!/bin/sh\nexec cargo-zigbuild zig cc -- -fno-sanitize=all -target {cpu}-windows-gnu "$@"\n'
+        )
+        script.chmod(0o755)
+        env[f"CARGO_TARGET_{cpu.upper()}_PC_WINDOWS_GNULLVM_LINKER"] = str(script)
+        made.append(script)
+    return env, made
 
 
 def unreachable(url: str) -> str:
