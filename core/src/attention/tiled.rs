@@ -118,25 +118,29 @@ impl<'a> Tile<'a> {
         for (from, (keys, values)) in
             (0..last).step_by(BLOCK).zip(self.packed.keys.iter().zip(&self.packed.values))
         {
+            // In causal order the tile may see the first keys of a block only.
+            let (len, panel) = (values.len() / stride, kernel.panel_width());
+            let seen = len.min(last - from);
             kernel.multiply(Matrices {
                 a: &self.queries,
                 a_stride: width,
                 a_step: 1,
                 rows: count,
-                b: keys,
+                b: keys.get(..seen.div_ceil(panel) * panel * width).unwrap_or(keys),
+                b_rows: width,
                 depth: width,
                 c: &mut self.scores,
                 c_stride: BLOCK,
             });
-            let len = values.len() / stride;
-            self.weigh(first, from, len);
+            self.weigh(first, from, seen);
             kernel.multiply(Matrices {
                 a: &self.scores,
                 a_stride: BLOCK,
                 a_step: 1,
                 rows: count,
                 b: values,
-                depth: len,
+                b_rows: len,
+                depth: seen,
                 c: &mut self.products,
                 c_stride: stride,
             });

@@ -487,11 +487,11 @@ pub(crate) const fn panel_width<V: Vector>() -> usize {
 pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
     let width = panel_width::<V>();
     let panels = matrices.panels(width);
-    let Matrices { a, a_stride, a_step, rows, b, depth, c, c_stride } = matrices;
+    let Matrices { a, a_stride, a_step, rows, b, b_rows, depth, c, c_stride } = matrices;
     for panel in 0..panels {
         // SAFETY: all rows and panels lie inside the slices, by the caller's promise.
         unsafe {
-            let b = b.as_ptr().add(panel * depth * width);
+            let b = b.as_ptr().add(panel * b_rows * width);
             let at = |row: usize| (a.as_ptr().add(row * a_stride), row * c_stride + panel * width);
             let mut row = 0;
             while row + V::ROWS <= rows {

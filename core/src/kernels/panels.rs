@@ -14,9 +14,11 @@ pub(crate) struct Matrices<'a> {
     pub a_step: usize,
     /// Rows of a and c.
     pub rows: usize,
-    /// Columns in panels of a kernel's width, each `depth` packed rows.
+    /// Columns in panels of a kernel's width.
     pub b: &'a [f32],
-    /// Columns of a, rows of b; at least 1.
+    /// Rows that each panel of b holds; at least 1.
+    pub b_rows: usize,
+    /// Columns of a, and how many rows of b are used; at least 1.
     pub depth: usize,
     /// `rows` rows of as many elements as b's panels have columns.
     pub c: &'a mut [f32],
@@ -27,7 +29,7 @@ pub(crate) struct Matrices<'a> {
 impl Matrices<'_> {
     /// Number of panels of this width that b holds.
     pub fn panels(&self, width: usize) -> usize {
-        self.b.len().checked_div(self.depth * width).unwrap_or(0)
+        self.b.len().checked_div(self.b_rows * width).unwrap_or(0)
     }
 
     /// Whether all elements lie inside their slices, for panels of this width.
@@ -35,11 +37,11 @@ impl Matrices<'_> {
         let columns = self.panels(width) * width;
         let last = |count: usize, stride: usize| count.saturating_sub(1).saturating_mul(stride);
         let holds = |len: usize, row: usize, column: usize| row.saturating_add(column) < len;
-        self.rows == 0
-            || columns == 0
-            || (holds(self.a.len(), last(self.rows, self.a_stride), last(self.depth, self.a_step))
-                && holds(self.c.len(), last(self.rows, self.c_stride), columns - 1)
-                && columns <= self.c_stride)
+        let any = self.rows > 0 && columns > 0;
+        !any || (self.depth <= self.b_rows
+            && columns <= self.c_stride
+            && holds(self.a.len(), last(self.rows, self.a_stride), last(self.depth, self.a_step))
+            && holds(self.c.len(), last(self.rows, self.c_stride), columns - 1))
     }
 }
 

@@ -180,7 +180,9 @@ fn matrices_are_multiplied_exactly() {
         for rows in [0, 1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 24, 25] {
             for (depth, panels) in [(1, 1), (2, 3), (17, 2), (64, 1)] {
                 let (a_stride, c_stride) = (depth + 3, panels * width + 2);
-                let (a, b) = (exact(rows * a_stride, 4), exact(panels * depth * width, 5));
+                // Panels that hold more rows than are used.
+                let b_rows = depth + depth % 3;
+                let (a, b) = (exact(rows * a_stride, 4), exact(panels * b_rows * width, 5));
                 let mut c = vec![7.0; rows * c_stride];
                 kernel.multiply(Matrices {
                     a: &a,
@@ -188,6 +190,7 @@ fn matrices_are_multiplied_exactly() {
                     a_step: 1,
                     rows,
                     b: &b,
+                    b_rows,
                     depth,
                     c: &mut c,
                     c_stride,
@@ -205,6 +208,7 @@ fn matrices_are_multiplied_exactly() {
                     a_step: rows + 1,
                     rows,
                     b: &b,
+                    b_rows,
                     depth,
                     c: &mut again,
                     c_stride,
@@ -215,7 +219,7 @@ fn matrices_are_multiplied_exactly() {
                         let expected = match column < panels * width {
                             true => (0..depth)
                                 .map(|p| {
-                                    let panel = &b[column / width * depth * width..];
+                                    let panel = &b[column / width * b_rows * width..];
                                     a[row * a_stride + p] * panel[p * width + column % width]
                                 })
                                 .sum(),
