@@ -218,7 +218,7 @@ class _Progress:
 
     def failed(self, row: RowPlan, error: RvaError) -> None:
         self._log.say(f"{self._number()} {self._log.paint('failed', '31')} {row.id}")
-        self._log.error(f"{row.id}: {error.what}")
+        self._log.error(f"{row.id}: {error.what}" + (f"\n  fix: {error.fix}" if error.fix else ""))
 
     def _number(self) -> str:
         with self._lock:
