@@ -94,17 +94,25 @@ def disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     if os.geteuid() != 0:
         return {"held": False, "not_run": "mounting a small file system needs root"}
     found = []
-    for kilobytes in (1500, 3000, 6000, 12000):
-        checkout, env = clone(folder / str(kilobytes))
-        with small_disk(checkout / ".rva" / "target", kilobytes):
+    for place, kilobytes in ((".rva/target", 1500), (".rva/target", 6000), (".rva/stage", 16), ("dist", 16)):
+        checkout, env = clone(folder / str(len(found)))
+        with small_disk(checkout / place, kilobytes):
             process = start(checkout, env, arguments.target)
             _, errors = process.communicate()
+            left = partial(checkout)
         text = errors.decode("utf-8", "replace")
         found.append(
-            {"kB": kilobytes, "exit": process.returncode, "message": "disk" in text, "traceback": "Traceback" in text}
+            {
+                "place": place,
+                "kB": kilobytes,
+                "exit": process.returncode,
+                "message": "free some" in text,
+                "traceback": "Traceback" in text,
+                "partial": left,
+            }
         )
-        shutil.rmtree(folder / str(kilobytes))
-    held = all(f["exit"] == 7 and f["message"] and not f["traceback"] for f in found)
+        shutil.rmtree(checkout.parent)
+    held = all(f["exit"] == 7 and f["message"] and not f["traceback"] and not f["partial"] for f in found)
     return {"held": held, "runs": found}
 
 
