@@ -70,7 +70,7 @@ class Bench:
     def execute(self, *ids: str, **more: Any) -> tuple[dict[str, RowResult], RvaError | None]:
         rows = self.rows(*ids)
         shop = run.Workshop(
-            self.root, self.root / ".cache", self.root / ".cargo", self.table, self.store,
+            self.root, self.root / ".cache", self.root / ".cargo", self.root / ".rust", self.table, self.store,
             {row.needs: {"PATH": "/tools"} for row in rows}, self.sources(rows), "rustc 1.96.0", "k", more.get("jobs", 2), more.get("keep_going", False),
         )  # fmt: skip
         results, error = run.execute(rows, shop, Log(1, self.out))
@@ -205,7 +205,7 @@ def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unavailable_rows_are_reported_and_not_run(bench: Bench) -> None:
     rows = bench.rows(LINUX)
     absent = msgspec.structs.replace(rows[0], status="unavailable", reason="no SDK", fix="get it")
-    shop = run.Workshop(bench.root, bench.root, bench.root, bench.table, bench.store, {}, {}, "", "", 1, False)
+    shop = run.Workshop(bench.root, bench.root, bench.root, bench.root, bench.table, bench.store, {}, {}, "", "", 1, False)
     results, error = run.execute([absent], shop, Log(0, bench.out))
     assert error is None and bench.calls == []
     assert (results[0].status, results[0].reason, results[0].fix) == ("unavailable", "no SDK", "get it")

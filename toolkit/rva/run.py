@@ -27,6 +27,7 @@ class Workshop(Struct, frozen=True):
     root: Path
     cache: Path
     cargo_home: Path
+    rust: Path
     matrix: Matrix
     store: Store
     environments: Mapping[tuple[str, ...], Mapping[str, str]]
@@ -176,6 +177,7 @@ def _places(row: RowPlan, shop: Workshop, stage: Path) -> dict[str, str]:
         "@target@": str(shop.root / ".rva" / "target" / shop.compiler_key / row.lane),
         "@cargo@": str(shop.cargo_home),
         "@cache@": str(shop.cache),
+        "@rust@": str(shop.rust),
     }
 
 

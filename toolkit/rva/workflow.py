@@ -233,13 +233,16 @@ def _workshop(
     }
     sources = {recipe: (names, run.fingerprint(root, names)) for recipe, names in paths.items()}
     rust = inventory.tools.get("rust")
-    compiler, compiler_key = (rust.version, rust.fingerprint[:12]) if rust else ("", "none")
+    compiler, compiler_key = (rust.detail.splitlines()[0], rust.fingerprint[:12]) if rust else ("", "none")
+    # rustc names its own sources by their real path, whatever links led to it.
+    rust_folder = Path(rust.path).resolve().parent.parent if rust else cache
     cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     cache = host.cache_dir()
     return run.Workshop(
         root,
         cache,
         cargo_home,
+        rust_folder,
         table,
         Store(cache / "store"),
         environments,

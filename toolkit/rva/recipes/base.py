@@ -16,6 +16,7 @@ REMAP = (
     "--remap-path-prefix=@cargo@=/cargo",
     # Where the sources of the standard library lie beside the compiler, rustc names those instead of /rustc/<hash>.
     "--remap-path-prefix=@cache@=/cache",
+    "--remap-path-prefix=@rust@=/rust",
 )
 # rustc would bring its own start files for musl, which the overlay lacks and zig has.
 _MUSL = ("-Clink-self-contained=no",)
