@@ -232,7 +232,10 @@ impl AttentionBuilder {
             AttentionType::Linear if self.neighbors.is_some() => {
                 Err(Error::Unsupported { argument: "neighbors", by: "linear attention" })
             }
-            AttentionType::Linear => Ok(Box::new(LinearAttention::new(hidden_dim)?.with_kernel(kernel))),
+            AttentionType::Linear => {
+                let attention = LinearAttention::new(hidden_dim)?.with_dropout(dropout)?;
+                Ok(Box::new(attention.with_kernel(kernel)))
+            }
             // `resolve` never returns it.
             AttentionType::Auto => Err(Error::TypeNotSpecified),
         }

@@ -120,6 +120,17 @@ fn neighbors() {
 }
 
 #[test]
+fn linear_has_no_weights_to_drop() {
+    let attention = AttentionBuilder::new().attention_type(AttentionType::Linear).hidden_dim(1).dropout(0.1);
+    let attention = attention.build().unwrap();
+    let training = Options { training: Some(1), ..PLAIN };
+    assert_eq!(fault(attention.forward_with(&[1.0], &[1.0], &[1.0], &training)), ("unsupported", "training"));
+    assert_eq!(fault(attention.stream(&[1.0], 1, 1, &training)), ("unsupported", "training"));
+    assert_eq!(attention.forward(&[1.0], &[1.0], &[1.0]), Ok(vec![1.0]), "inference is the identity");
+    assert_eq!(fault(LinearAttention::new(1).unwrap().with_dropout(1.0)), ("parameter", "dropout"));
+}
+
+#[test]
 fn non_finite_input_is_found_where_it_is() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for kind in KINDS {

@@ -426,8 +426,8 @@ proptest! {
 
     #[test]
     fn shards_merge_in_any_grouping(
-        kind in kind(), seed: u64, m in 1_usize..5, extra in 0_usize..30,
-        a in 0_usize..35, b in 0_usize..35, k in prop::option::of(1_usize..9), causal: bool,
+        kind in kind(), seed: u64, m in 1_usize..20, extra in 0_usize..30,
+        a in 0_usize..50, b in 0_usize..50, k in prop::option::of(1_usize..9), causal: bool,
     ) {
         let n = m + extra;
         let case = Case::random(kind, seed, m, n, 4, 3);

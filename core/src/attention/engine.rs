@@ -235,26 +235,30 @@ pub(crate) fn forward(
     let query_gaps = query_gaps(mechanism, "queries", queries, dim, settings.kernel)?;
 
     let dropout = settings.dropout(&options);
-    let all = neighbors.is_none_or(|k| k >= shape.keys);
-    if all && shape.queries >= tiled::WORTH_PACKING && matches!(mechanism, Mechanism::Dot { .. }) {
-        tiled::forward(&memory, queries, options.causal, dropout, out)?;
-        return shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)]);
+    let visible = |query: usize| shape.visible(query, options.causal);
+    if let Some(query) = (0..shape.queries).find(|&query| memory.pick(visible(query)).len() == 0) {
+        return Err(Error::NoVisibleKey { query });
     }
     let heads = mechanism.heads();
     let value_width = shape.value_dim / heads;
-    let mut scratch = Scratch::default();
-    let mut partial = Partial::new(value_width);
-    let pairs = queries.chunks_exact(dim).zip(out.chunks_exact_mut(shape.value_dim));
-    for (index, ((query, result), &query_gap)) in pairs.zip(&query_gaps).enumerate() {
-        let pick = memory.pick(shape.visible(index, options.causal));
-        if pick.len() == 0 {
-            return Err(Error::NoVisibleKey { query: index });
-        }
-        for (head, result) in result.chunks_exact_mut(value_width).enumerate() {
-            let task = Task { dropout, ..memory.task(query, query_gap, index, head) };
-            partial.reset();
-            softmax::attend(&task, pick, neighbors, &mut scratch, &mut partial);
-            partial.finish(mechanism.curvature(), result);
+    if neighbors.is_none_or(|k| k >= shape.keys) && tiled::is_worth_it(&memory) {
+        tiled::attend(&memory, queries, &visible, dropout, |query, head, partial| {
+            if let Some(result) = out.chunks_exact_mut(value_width).nth(query * heads + head) {
+                partial.finish(None, result);
+            }
+        });
+    } else {
+        let mut scratch = Scratch::default();
+        let mut partial = Partial::new(value_width);
+        let pairs = queries.chunks_exact(dim).zip(out.chunks_exact_mut(shape.value_dim));
+        for (index, ((query, result), &query_gap)) in pairs.zip(&query_gaps).enumerate() {
+            let pick = memory.pick(visible(index));
+            for (head, result) in result.chunks_exact_mut(value_width).enumerate() {
+                let task = Task { dropout, ..memory.task(query, query_gap, index, head) };
+                partial.reset();
+                softmax::attend(&task, pick, neighbors, &mut scratch, &mut partial);
+                partial.finish(mechanism.curvature(), result);
+            }
         }
     }
     shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])

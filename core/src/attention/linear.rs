@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 /// φ(q)·Σ φ(k)vᵀ / φ(q)·Σ φ(k) with φ(x) = elu(x) + 1: linear in the number of keys.
 ///
 /// Shapes: query `[d]`, keys `[n, d]`, values `[n, dv]`, result `[dv]`. Cost: O((n + m)·d·dv), also in causal order,
-/// where a running state follows the queries. Top-k does not exist here and is refused; there are no attention weights
-/// to drop.
+/// where a running state follows the queries. Top-k and dropout in training are refused: there are no single
+/// weights to select by or to drop.
 ///
 /// Source: Katharopoulos et al., "Transformers are RNNs", 2020, equations 5 to 12.
 ///
@@ -39,6 +39,13 @@ impl LinearAttention {
     /// For queries and keys of length `dim` ≥ 1.
     pub fn new(dim: usize) -> Result<Self> {
         Ok(Self { dim: shape::positive("dim", dim)?, settings: Settings::default() })
+    }
+
+    /// Dropout that a training pass would ask for, in [0, 1). There are no weights to drop, so above 0 such a pass is
+    /// refused; inference is not concerned.
+    pub fn with_dropout(mut self, dropout: f64) -> Result<Self> {
+        self.settings.dropout = shape::dropout(dropout)?;
+        Ok(self)
     }
 
     /// Computes with this kernel instead of the detected one.
@@ -73,7 +80,7 @@ impl Attention for LinearAttention {
         shape::batch_dim(dim, self.dim())?;
         let shape = Shape::check("queries", queries, dim, keys, values)?;
         shape.check_output(out)?;
-        refuse(options)?;
+        self.refuse(options)?;
         let chunk = Chunk::new(shape, keys, values, options.mask)?;
         let mut sums = Sums::new(dim, shape.value_dim);
         sums.attend(
@@ -94,16 +101,20 @@ impl Attention for LinearAttention {
         options: &Options<'_>,
     ) -> Result<AttentionState> {
         shape::batch_dim(dim, self.dim())?;
-        refuse(options)?;
+        self.refuse(options)?;
         AttentionState::start(Mechanism::Linear, &self.settings, queries, dim, value_dim, options)
     }
 }
 
-/// Linear attention has no scores to select by.
-fn refuse(options: &Options<'_>) -> Result<()> {
-    match options.neighbors {
-        Some(_) => Err(Error::Unsupported { argument: "neighbors", by: "linear attention" }),
-        None => Ok(()),
+impl LinearAttention {
+    /// Refuses what takes single weights: there are none to select by or to drop.
+    fn refuse(&self, options: &Options<'_>) -> Result<()> {
+        let refused = |argument| Err(Error::Unsupported { argument, by: "linear attention" });
+        match options {
+            Options { neighbors: Some(_), .. } => refused("neighbors"),
+            options if self.settings.dropout(options).is_some() => refused("training"),
+            _ => Ok(()),
+        }
     }
 }
 

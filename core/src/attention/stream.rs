@@ -4,6 +4,7 @@ use super::engine::{self, Mechanism, Memory, Settings};
 use super::linear::{Chunk, Sums};
 use super::scaled_dot::ScaledDotProductAttention;
 use super::softmax::{self, Partial, Scratch};
+use super::tiled;
 use super::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Needed, Result};
@@ -355,8 +356,15 @@ impl AttentionState {
     }
 
     fn reduce_softmax(&self, memory: &Memory<'_>, visible: &dyn Fn(usize) -> usize, progress: &mut Progress) {
-        let mut scratch = Scratch::default();
         let heads = self.mechanism.heads();
+        if let (Progress::Softmax(partials), true) = (&mut *progress, tiled::is_worth_it(memory)) {
+            return tiled::attend(memory, &self.queries, visible, None, |query, head, partial| {
+                if let Some(own) = partials.get_mut(query * heads + head) {
+                    own.clone_from(partial);
+                }
+            });
+        }
+        let mut scratch = Scratch::default();
         let queries = self.queries.chunks_exact(self.dim).zip(&self.query_gaps).enumerate();
         for (index, (query, &query_gap)) in queries {
             let pick = memory.pick(visible(index));

@@ -5,10 +5,9 @@
 //!
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
-use super::engine::Memory;
+use super::engine::{Mechanism, Memory};
 use super::softmax::{Dropout, Partial, BLOCK};
 use crate::dispatch::Kernel;
-use crate::error::{Error, Result};
 use crate::kernels::panels::{across, along, Matrices};
 use crate::kernels::rows::{Pick, Rows};
 use alloc::vec;
@@ -19,7 +18,7 @@ use alloc::vec::Vec;
 pub(crate) const TILE: usize = 24;
 
 /// From this many queries on, packing the keys costs less than it saves.
-pub(crate) const WORTH_PACKING: usize = 8;
+const WORTH_PACKING: usize = 8;
 
 /// Keys and values of one head in panels, block after block of keys.
 struct Packed {
@@ -37,35 +36,34 @@ impl Packed {
     }
 }
 
-/// Scaled dot-product attention of all queries with all heads, without top-k.
+/// Whether these queries are enough for tiles, and their mechanism is one that tiles know.
+pub(crate) fn is_worth_it(memory: &Memory<'_>) -> bool {
+    memory.shape.queries >= WORTH_PACKING && matches!(memory.mechanism, Mechanism::Dot { .. })
+}
+
+/// Scaled dot-product attention of all queries with all heads, each query over the first `visible(query)` keys.
 ///
-/// Errors: [`Error::NoVisibleKey`].
-pub(crate) fn forward(
+/// Hands the sums of each query and head to `take`.
+pub(crate) fn attend(
     memory: &Memory<'_>,
     queries: &[f32],
-    causal: bool,
+    visible: &dyn Fn(usize) -> usize,
     dropout: Option<Dropout>,
-    out: &mut [f32],
-) -> Result<()> {
+    mut take: impl FnMut(usize, usize, &Partial),
+) {
     let everything = memory.pick(memory.shape.keys);
     for head in 0..memory.mechanism.heads() {
         let task = memory.task(&[], 1.0, 0, head);
         let packed = Packed::new(memory.kernel, task.keys, task.values, everything);
         let mut tile = Tile::new(memory, head, &packed, dropout);
         for first in (0..memory.shape.queries).step_by(TILE) {
-            let count = TILE.min(memory.shape.queries - first);
+            let end = memory.shape.queries.min(first + TILE);
             tile.visible.clear();
-            for index in first..first + count {
-                let visible = memory.pick(memory.shape.visible(index, causal)).len();
-                if visible == 0 {
-                    return Err(Error::NoVisibleKey { query: index });
-                }
-                tile.visible.push(visible);
-            }
-            tile.attend(first, queries, out);
+            tile.visible.extend((first..end).map(|query| memory.pick(visible(query)).len()));
+            tile.attend(first, queries);
+            (first..end).zip(&tile.partials).for_each(|(query, partial)| take(query, head, partial));
         }
     }
-    Ok(())
 }
 
 /// Buffers of one tile of queries of one head.
@@ -100,7 +98,7 @@ impl<'a> Tile<'a> {
     }
 
     /// Attends with the queries from `first` on, as many as `self.visible` counts keys for.
-    fn attend(&mut self, first: usize, queries: &[f32], out: &mut [f32]) {
+    fn attend(&mut self, first: usize, queries: &[f32]) {
         let (kernel, shape) = (self.memory.kernel, self.memory.shape);
         let heads = self.memory.mechanism.heads();
         let (width, value_width) = (shape.dim / heads, shape.value_dim / heads);
@@ -147,11 +145,6 @@ impl<'a> Tile<'a> {
             for (partial, products) in self.partials.iter_mut().zip(self.products.chunks_exact(stride)) {
                 partial.total.iter_mut().zip(products).for_each(|(sum, &x)| *sum += f64::from(x));
             }
-        }
-        let results = out.chunks_exact_mut(shape.value_dim).skip(first).take(count);
-        for (partial, result) in self.partials.iter().zip(results) {
-            let part = result.chunks_exact_mut(value_width).nth(self.head).unwrap_or(&mut []);
-            partial.finish(None, part);
         }
     }
 
