@@ -235,7 +235,7 @@ def _workshop(
     rust = inventory.tools.get("rust")
     compiler, compiler_key = (rust.detail.splitlines()[0], rust.fingerprint[:12]) if rust else ("", "none")
     # rustc names its own sources by their real path, whatever links led to it.
-    rust_folder = Path(rust.path).resolve().parent.parent if rust else cache
+    rust_folder = Path(rust.path).resolve().parent.parent if rust else host.cache_dir()
     cargo_home = Path(os.environ.get("CARGO_HOME") or Path.home() / ".cargo")
     cache = host.cache_dir()
     return run.Workshop(
