@@ -209,7 +209,14 @@ def test_what_holds_for_every_plan(project: Path, small: Matrix, host: Host, pro
             assert not output.source or output.source.startswith("@"), output
         for text in arguments(row):
             assert str(project) not in text and str(Path.home()) not in text
-            assert set(re.findall(r"@[a-z]+@", text)) <= {"@root@", "@target@", "@stage@", "@cargo@", "@cache@", "@rust@"}
+            assert set(re.findall(r"@[a-z]+@", text)) <= {
+                "@root@",
+                "@target@",
+                "@stage@",
+                "@cargo@",
+                "@cache@",
+                "@rust@",
+            }
         flat = " ".join(arguments(row))
         if "cargo" in row.steps[0].argv[0]:
             assert "--locked" in flat and "--offline" in flat, row.id

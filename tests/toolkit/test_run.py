@@ -205,7 +205,9 @@ def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unavailable_rows_are_reported_and_not_run(bench: Bench) -> None:
     rows = bench.rows(LINUX)
     absent = msgspec.structs.replace(rows[0], status="unavailable", reason="no SDK", fix="get it")
-    shop = run.Workshop(bench.root, bench.root, bench.root, bench.root, bench.table, bench.store, {}, {}, "", "", 1, False)
+    shop = run.Workshop(
+        bench.root, bench.root, bench.root, bench.root, bench.table, bench.store, {}, {}, "", "", 1, False
+    )
     results, error = run.execute([absent], shop, Log(0, bench.out))
     assert error is None and bench.calls == []
     assert (results[0].status, results[0].reason, results[0].fix) == ("unavailable", "no SDK", "get it")
