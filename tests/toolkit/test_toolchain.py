@@ -14,7 +14,7 @@ from rva import host, shell, toolchain
 from rva.errors import NetworkError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Matrix
-from rva.toolchains import cargo_tools, compiler, debian, linkers, npm_tools, place, python_tools
+from rva.toolchains import cargo_tools, compiler, debian, linkers, npm_tools, place, python_tools, system
 from rva.toolchains.inventory import (
     ABSENCE_LASTS_S,
     Inventory,
@@ -459,3 +459,11 @@ def test_every_way_is_a_word_that_rva_rust_takes(monkeypatch: pytest.MonkeyPatch
     for way in ("rustup", "debian", "path"):
         monkeypatch.setenv("RVA_RUST", way)
         assert compiler.forced() == way
+
+
+# Packages of the system
+
+
+def test_packages_that_a_system_does_not_offer_are_known() -> None:
+    policy = "gcc:\n  Installed: 4\n  Candidate: 4\nchromium:\n  Installed: (none)\n  Candidate: (none)\nmusl:\n  Candidate: 1.2\n"
+    assert system.candidates(policy) == {"gcc", "musl"}

@@ -24,12 +24,42 @@ def install(logs: Path, log: Log) -> None:
         raise ToolError(
             "`rva setup --system` needs apt-get, which this system lacks", fix=f"install by hand: {' '.join(PACKAGES)}"
         )
-    if os.geteuid() != 0:
-        raise ToolError(
-            "`rva setup --system` must be root to install packages", fix=f"sudo apt-get install {' '.join(PACKAGES)}"
-        )
     record = logs / "setup-system.log"
     env = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
-    log.say(f"installing system packages: {' '.join(PACKAGES)}")
-    run("apt-get update", ["apt-get", "update"], log, record, env=env)
-    run("apt-get install", ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES], log, record, env=env)
+    root = _as_root()
+    run("apt-get update", [*root, "apt-get", "update"], log, record, env=env)
+    offered = candidates(run("apt-cache policy", ["apt-cache", "policy", *PACKAGES], log, record, env=env))
+    wanted = [name for name in PACKAGES if name in offered]
+    absent = [name for name in PACKAGES if name not in offered]
+    if absent:
+        log.warn(f"this system's package lists do not offer {', '.join(absent)}; what needs them will say not run")
+    log.say(f"installing system packages: {' '.join(wanted)}")
+    run(
+        "apt-get install",
+        [*root, "apt-get", "install", "--yes", "--no-install-recommends", *wanted],
+        log,
+        record,
+        env=env,
+    )
+
+
+def candidates(policy: str) -> set[str]:
+    """The packages that can be installed, from the output of `apt-cache policy`."""
+    found, name = set(), ""
+    for line in policy.splitlines():
+        if line and not line.startswith(" "):
+            name = line.rstrip(":")
+        elif line.strip().startswith("Candidate:") and "(none)" not in line:
+            found.add(name)
+    return found
+
+
+def _as_root() -> list[str]:
+    if os.geteuid() == 0:
+        return []
+    if shutil.which("sudo") is None:
+        raise ToolError(
+            "`rva setup --system` must be root to install packages",
+            fix=f"as root: apt-get install {' '.join(PACKAGES)}",
+        )
+    return ["sudo", "--non-interactive", "--preserve-env=DEBIAN_FRONTEND,LC_ALL"]
