@@ -26,7 +26,7 @@ fn each_kernel(test: impl Fn(Kernel)) {
 }
 
 /// Dimensions around every lane count, one key, more keys than a block.
-const SIZES: [(usize, usize, usize, usize); 13] = [
+const SIZES: [(usize, usize, usize, usize); 15] = [
     (1, 1, 1, 1),
     (1, 2, 3, 2),
     (3, 5, 4, 4),
@@ -40,6 +40,8 @@ const SIZES: [(usize, usize, usize, usize); 13] = [
     (2, 40, 128, 127),
     (17, 300, 5, 6),
     (50, 530, 20, 37),
+    (9, 40, 1_536, 8),
+    (8, 5_000, 16, 4),
 ];
 
 #[test]
