@@ -1,0 +1,60 @@
+"""The fault command sees what it looks for: each kind of leftover is shown red."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+COMMAND = Path(__file__).resolve().parents[1] / "faults" / "faults.py"
+WHOLE, HALF = b"whole file", b"whole"
+
+
+@pytest.fixture
+def faults() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("faults", COMMAND)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, faults: ModuleType) -> Path:
+    """A checkout whose dist/ holds one finished file, known to the store and to the manifest."""
+    place = tmp_path / "checkout"
+    (place / "dist" / "cli").mkdir(parents=True)
+    file = place / "dist" / "cli" / "tool"
+    file.write_bytes(WHOLE)
+    digest = faults.digest(file)
+    record = tmp_path / "cache" / "store" / "ab" / "abcd" / "row.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"files": [{"sha256": digest}]}))
+    (place / "dist" / "manifest.json").write_text(json.dumps({"artifacts": [{"path": "cli/tool", "sha256": digest}]}))
+    return place
+
+
+def test_a_whole_dist_has_no_fault(faults: ModuleType, checkout: Path) -> None:
+    assert faults.partial(checkout) == [] and faults.unlisted(checkout) == []
+
+
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_half_a_file_is_seen(faults: ModuleType, checkout: Path, with_manifest: bool) -> None:
+    (checkout / "dist" / "cli" / "tool").write_bytes(HALF)
+    if not with_manifest:
+        (checkout / "dist" / "manifest.json").unlink()
+    assert len(faults.partial(checkout)) == 1
+
+
+def test_a_file_being_written_beside_its_place_is_no_fault(faults: ModuleType, checkout: Path) -> None:
+    (checkout / "dist" / "cli" / f"{faults.PART}1-tool").write_bytes(HALF)
+    assert faults.partial(checkout) == []
+
+
+def test_what_the_manifest_does_not_list_is_seen(faults: ModuleType, checkout: Path) -> None:
+    (checkout / "dist" / "cli" / "old").write_bytes(WHOLE)
+    (checkout / "dist" / "cli" / "tool").unlink()
+    assert len(faults.unlisted(checkout)) == 2
