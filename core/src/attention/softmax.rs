@@ -211,6 +211,7 @@ pub(crate) struct Scratch {
     block_total: Vec<f32>,
     order: Vec<usize>,
     best: Vec<f32>,
+    ranks: Vec<i32>,
 }
 
 /// A buffer of exactly `len` elements; grows once.
@@ -276,7 +277,7 @@ fn score(task: &Task<'_>, pick: Pick<'_>, scores: &mut [f32]) {
 pub(crate) fn select(task: &Task<'_>, pick: Pick<'_>, k: usize, scratch: &mut Scratch) {
     let scores = sized(&mut scratch.scores, pick.len());
     score(task, pick, scores);
-    best_places(scores, k, &mut scratch.order);
+    best_places(scores, k, &mut scratch.order, &mut scratch.ranks);
     scratch.best.clear();
     scratch.best.extend(scratch.order.iter().filter_map(|&i| scores.get(i)));
     // From places in the pick to rows; a pick ascends, so the order stays.
@@ -290,24 +291,38 @@ impl Scratch {
     }
 }
 
-/// Places of the k largest scores, ascending; ties go to the lower place, a NaN counts as largest so
-/// that it reaches the result and is found there.
-pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>) {
+/// Places of the k largest scores, ascending; ties go to the lower place, a NaN counts as largest so that it reaches
+/// the result and is found there. `ranks` is a buffer.
+///
+/// Selects the k-th largest without sorting, then passes once over the scores: O(n).
+pub(crate) fn best_places(scores: &[f32], k: usize, places: &mut Vec<usize>, ranks: &mut Vec<i32>) {
     places.clear();
-    places.extend(0..scores.len());
-    if k < places.len() {
-        let key = |place: usize| {
-            let score = scores.get(place).copied().unwrap_or(f32::NEG_INFINITY);
-            if score.is_nan() {
-                f32::NAN.abs()
-            } else {
-                score
-            }
-        };
-        places.select_nth_unstable_by(k, |&a, &b| key(b).total_cmp(&key(a)).then(a.cmp(&b)));
-        places.truncate(k);
-        places.sort_unstable();
+    if k == 0 || k >= scores.len() {
+        places.extend(0..scores.len().min(k));
+        return;
     }
+    ranks.clear();
+    ranks.extend(scores.iter().map(|&score| rank(score)));
+    let (_, &mut threshold, better) = ranks.select_nth_unstable(scores.len() - k);
+    let mut ties = k - better.iter().filter(|&&rank| rank > threshold).count();
+    for (place, &score) in scores.iter().enumerate() {
+        let rank = rank(score);
+        if rank > threshold {
+            places.push(place);
+        } else if rank == threshold && ties > 0 {
+            ties -= 1;
+            places.push(place);
+        }
+    }
+}
+
+/// An integer that orders as the scores do: the bits of a positive float ascend, those of a negative one descend.
+fn rank(score: f32) -> i32 {
+    if score.is_nan() {
+        return i32::MAX;
+    }
+    let bits = score.to_bits() as i32;
+    bits ^ (((bits >> 31) as u32) >> 1) as i32
 }
 
 /// Adds a block of keys whose scores stand in `scratch.scores`.
@@ -344,7 +359,28 @@ fn absorb(task: &Task<'_>, block: Pick<'_>, scratch: &mut Scratch, partial: &mut
 
 #[cfg(test)]
 mod tests {
-    use super::midpoint;
+    use super::{best_places, midpoint};
+    use alloc::vec::Vec;
+
+    #[test]
+    fn the_best_places_are_those_of_a_stable_sort() {
+        let some =
+            [0.5, -0.5, f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.5, 1e-40, -1e-40, 3.0, 0.0];
+        let (mut places, mut ranks) = (Vec::new(), Vec::new());
+        for n in 0..60 {
+            // Few different values, so that there are ties.
+            let scores: Vec<f32> = (0..n).map(|i| some[(i * i * 7 + i * 3 + n) % some.len()]).collect();
+            let mut sorted: Vec<usize> = (0..n).collect();
+            let key = |i: &usize| if scores[*i].is_nan() { f32::NAN.abs() } else { scores[*i] };
+            sorted.sort_by(|a, b| key(b).total_cmp(&key(a)));
+            for k in 0..=n + 1 {
+                let mut expected = sorted[..k.min(n)].to_vec();
+                expected.sort_unstable();
+                best_places(&scores, k, &mut places, &mut ranks);
+                assert_eq!(places, expected, "n = {n}, k = {k}");
+            }
+        }
+    }
 
     #[test]
     fn a_sum_that_rounding_carried_across_comes_back_inside() {

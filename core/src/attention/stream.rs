@@ -531,7 +531,7 @@ impl Candidates {
         self.values.extend_from_slice(&later.values);
         if self.scores.len() > k {
             let mut places = Vec::new();
-            softmax::best_places(&self.scores, k, &mut places);
+            softmax::best_places(&self.scores, k, &mut places, &mut Vec::new());
             for (to, &from) in places.iter().enumerate() {
                 self.scores.swap(to, from); // from ≥ to, and what is swapped back is not needed
                 self.values.copy_within(from * width..(from + 1) * width, to * width);
