@@ -1,4 +1,4 @@
-//! Quick times of single calls, for working on kernels; the benchmarks proper compare with peers.
+//! Quick times of single calls, for working on kernels; names of kernels as arguments leave out the others.
 
 use ruvector_attention::sdk::prelude::*;
 use ruvector_attention::{Kernel, Result};
@@ -27,7 +27,7 @@ fn time(mut call: impl FnMut()) -> (f64, f64) {
     (times[0], times[times.len() / 2])
 }
 
-fn report(name: &str, kernel: &str, bytes: usize, flops: usize, times: (f64, f64)) {
+fn report(name: &str, kernel: &str, bytes: usize, flops: u64, times: (f64, f64)) {
     let (best, median) = times;
     println!(
         "{name:34} {kernel:8} best {best:10.1} us  median {median:10.1} us  {:7.1} GB/s {:7.1} GFLOP/s",
@@ -38,22 +38,25 @@ fn report(name: &str, kernel: &str, bytes: usize, flops: usize, times: (f64, f64
 
 fn main() -> Result<()> {
     let plain = Options::default();
-    for kernel in Kernel::available() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    for kernel in Kernel::available()
+        .filter(|kernel| wanted.is_empty() || wanted.iter().any(|name| name == kernel.name()))
+    {
         for (d, n) in [(64, 1_000), (128, 1_000), (128, 10_000), (768, 1_000), (768, 10_000)] {
             let (q, k, v) = (tensor(d, 0.5), tensor(n * d, 0.5), tensor(n * d, 0.5));
             let mut out = vec![0.0; d];
             let attention = ScaledDotProductAttention::new(d)?.with_kernel(kernel);
             let times = time(|| attention.forward_into(&q, d, &k, &v, &plain, &mut out).expect("valid"));
-            report(&format!("scaled 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * n * d, times);
+            report(&format!("scaled 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
             let top = Options { neighbors: Some(100), ..plain };
             let times = time(|| attention.forward_into(&q, d, &k, &v, &top, &mut out).expect("valid"));
-            report(&format!("top-100 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * n * d, times);
+            report(&format!("top-100 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
             let points: Vec<f32> = k.iter().map(|x| x / d as f32).collect();
             let hyperbolic = HyperbolicAttention::new(1.0)?.with_kernel(kernel);
             let times = time(|| {
                 hyperbolic.forward_into(&points[..d], d, &points, &points, &plain, &mut out).expect("valid");
             });
-            report(&format!("hyperbolic 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * n * d, times);
+            report(&format!("hyperbolic 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
         }
         for (heads, length, d, causal) in
             [(8, 512, 64, false), (8, 1_024, 128, false), (8, 512, 64, true), (1, 4_096, 64, false)]
@@ -65,7 +68,7 @@ fn main() -> Result<()> {
             let options = Options { causal, ..plain };
             let times =
                 time(|| attention.forward_into(&x, hidden, &x, &x, &options, &mut out).expect("valid"));
-            let flops = 4 * heads * length * length * d / if causal { 2 } else { 1 };
+            let flops = 4 * (heads * length * length * d) as u64 / if causal { 2 } else { 1 };
             report(&format!("heads {heads}x{length}x{d} causal={causal}"), kernel.name(), 0, flops, times);
         }
         for n in [1_000, 100_000] {
@@ -74,7 +77,7 @@ fn main() -> Result<()> {
             let mut out = vec![0.0; d];
             let attention = LinearAttention::new(d)?.with_kernel(kernel);
             let times = time(|| attention.forward_into(&q, d, &k, &v, &plain, &mut out).expect("valid"));
-            report(&format!("linear 1x{n}x{d}"), kernel.name(), 0, 2 * n * d * d, times);
+            report(&format!("linear 1x{n}x{d}"), kernel.name(), 0, 2 * (n * d * d) as u64, times);
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ fn power(n: __m128i) -> __m128 {
 // SAFETY: SSE2 is part of x86-64; loads and stores are unaligned ones.
 unsafe impl Vector for Sse2 {
     const LANES: usize = 4;
-    const ROWS: usize = 6;
+    const ROWS: usize = 4;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
