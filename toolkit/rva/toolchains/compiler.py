@@ -106,16 +106,16 @@ def _first_that_works(site: Site, triples: Sequence[str], log: Log) -> Way:
     if chosen:
         _install(site, chosen, triples, log)
         return chosen
-    why = read_absence(site, "rustup")
-    if why is None:
+    if read_absence(site, "rustup") is None:
         try:
             _install(site, "rustup", triples, log)
             return "rustup"
         except (ToolError, NetworkError) as error:
-            log.say("rustup did not work here; taking the compiler from Debian's packages instead")
-            write_absence(site, "rustup", _gist(error.what), error.fix)
+            why = _gist(error.what)
+            write_absence(site, "rustup", why, error.fix)
             if not debian.is_possible():
                 raise
+            log.say(f"rustup did not serve here ({why}); taking the compiler from Debian's packages instead")
     _install(site, "debian", triples, log)
     return "debian"
 
