@@ -60,16 +60,8 @@ def build(
     """Set up, plan, run, place, smoke."""
     started = time.monotonic()
     with one_run(root, log):
-        inventory = _inventory(root, table)
-        whole = _plan(root, table, table.targets, profile, inventory)
         selected = {t.id for t in targets}
-        # What may turn out absent comes first: only then is it known which stand-ins, with which tools, are wanted.
-        for first in (toolchain.MAY_BE_ABSENT, ()):
-            missing = _missing(whole, selected)
-            wanted = missing & set(first) if first else missing
-            if wanted:
-                inventory = _provide(wanted, inventory, log)
-                whole = _plan(root, table, table.targets, profile, inventory)
+        inventory, whole = _equip(root, table, selected, profile, _inventory(root, table), log)
         rows = [row for row in whole.rows if row.id in selected]
         results, error = run.execute(rows, _workshop(root, table, rows, inventory, jobs, keep_going), log)
         manifest = _place(root, table, whole, selected)
@@ -91,18 +83,12 @@ def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool,
     """Get everything that the selected rows need; look again for what was found absent."""
     with one_run(root, log):
         inventory = toolchain.forget_absences(_inventory(root, table))
-        made = _plan(root, table, targets, "release", inventory)
         selected = {t.id for t in targets}
-        probes = _missing(made, selected) & set(toolchain.MAY_BE_ABSENT)
-        if probes and not dry_run:
-            inventory = _provide(probes, inventory, log)
-            made = _plan(root, table, targets, "release", inventory)
-        missing = _missing(made, selected)
         if dry_run:
+            missing = _missing(_plan(root, table, targets, "release", inventory), selected)
             _announce(toolchain.needs(missing, inventory), log)
             return
-        if missing:
-            _provide(missing, inventory, log)
+        _equip(root, table, selected, "release", inventory, log)
         if system:
             toolchain.install_system_packages(log)
 
@@ -204,6 +190,21 @@ def _plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str, in
     )
     store = Store(host.cache_dir() / "store")
     return planning.make(table, targets, host.detect(), tools, store, content.Digests(root), profile)
+
+
+def _equip(
+    root: Path, table: Matrix, selected: set[str], profile: str, inventory: toolchain.Inventory, log: Log
+) -> tuple[toolchain.Inventory, Plan]:
+    """Get what the selected rows need; returns what is then at hand, and the plan of the whole table with it."""
+    made = _plan(root, table, table.targets, profile, inventory)
+    # What may turn out absent comes first: only then is it known which stand-ins, with which tools, are wanted.
+    for first in (toolchain.MAY_BE_ABSENT, ()):
+        missing = _missing(made, selected)
+        wanted = missing & set(first) if first else missing
+        if wanted:
+            inventory = _provide(wanted, inventory, log)
+            made = _plan(root, table, table.targets, profile, inventory)
+    return inventory, made
 
 
 def _missing(made: Plan, selected: set[str]) -> set[str]:
