@@ -41,7 +41,8 @@ class Dist:
     def update(self, rows: Sequence[RowPlan], store: Store, version: str, commit: str) -> Manifest:
         """Place every finished row, remove what belongs to none, write the manifest. Returns the manifest."""
         finished = [(row, stored) for row in rows if row.key and (stored := store.find(row.key)) is not None]
-        artifacts = tuple(a for row, stored in finished for a in _artifacts(row, stored))
+        kept = {a: store.folder(row.key) for row, stored in finished for a in _artifacts(row, stored)}
+        artifacts = tuple(kept)
         manifest = Manifest(version, commit, artifacts)
         stale = [a for a in artifacts if not self._intact(a)]
         extra = self._unlisted(artifacts)
@@ -51,9 +52,8 @@ class Dist:
         files.remove(self._dist / MANIFEST)
         for path in extra:
             files.remove(path)
-        sources = {a.path: store.folder(row.key) for row, stored in finished for a in _artifacts(row, stored)}
         for artifact in stale:
-            self._place(artifact, sources[artifact.path])
+            self._place(artifact, kept[artifact])
         self._remove_empty_folders()
         files.write(self._index_path, msgspec.json.encode({a.path: self._index[a.path] for a in artifacts}))
         files.write(self._dist / MANIFEST, to_json(manifest))
