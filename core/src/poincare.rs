@@ -4,7 +4,7 @@
 //! Embeddings", 2017. All arithmetic is in `f64`.
 
 use crate::error::{Error, Needed, Result};
-use crate::kernels::generic::squared_norm;
+use crate::kernels::single::squared_norm;
 use crate::shape;
 use alloc::vec::Vec;
 

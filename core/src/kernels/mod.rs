@@ -1,11 +1,14 @@
-//! Arithmetic kernels: one file an instruction set, each algorithm once in `generic`.
+//! Arithmetic kernels: one file an instruction set, each algorithm once, over a vector type.
 
 // Kernels index inside bounds they have just established; everything outside this module goes without.
 #![allow(clippy::indexing_slicing)]
 
-pub(crate) mod generic;
+pub(crate) mod ball;
+pub(crate) mod elements;
+pub(crate) mod matrix;
 pub(crate) mod panels;
 pub(crate) mod rows;
+pub(crate) mod single;
 pub(crate) mod vector;
 
 #[cfg(target_arch = "x86_64")]
@@ -48,14 +51,14 @@ macro_rules! table {
     ($vector:ty, $name:literal, $available:expr $(, $feature:literal)?) => {
         /// The kernels of this instruction set.
         pub(crate) static TABLE: super::Table = {
-            use super::generic;
+            use super::{ball, elements, matrix, single};
             use super::panels::Matrices;
             use super::rows::{Pick, Rows};
 
             $(#[target_feature(enable = $feature)])?
             unsafe fn products(query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
                 // SAFETY: the caller keeps the generic function's contract; the set is enabled here.
-                unsafe { generic::compare_all::<$vector, generic::Product>(query, rows, pick, scale, out) }
+                unsafe { single::compare_all::<$vector, single::Product>(query, rows, pick, scale, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn squared_distances(
@@ -63,47 +66,47 @@ macro_rules! table {
             ) {
                 // SAFETY: as above.
                 unsafe {
-                    generic::compare_all::<$vector, generic::SquaredDifference>(query, rows, pick, scale, out)
+                    single::compare_all::<$vector, single::SquaredDifference>(query, rows, pick, scale, out)
                 }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn maximum(values: &[f32]) -> f32 {
                 // SAFETY: as above.
-                unsafe { generic::maximum::<$vector>(values) }
+                unsafe { elements::maximum::<$vector>(values) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn weigh(scores: &mut [f32], max: f32) -> f64 {
                 // SAFETY: as above.
-                unsafe { generic::weigh::<$vector>(scores, max) }
+                unsafe { elements::weigh::<$vector>(scores, max) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn feature_map(values: &mut [f32]) {
                 // SAFETY: as above.
-                unsafe { generic::feature_map::<$vector>(values) }
+                unsafe { elements::feature_map::<$vector>(values) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn accumulate(weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
                 // SAFETY: as above.
-                unsafe { generic::accumulate::<$vector>(weights, rows, pick, out) }
+                unsafe { single::accumulate::<$vector>(weights, rows, pick, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn accumulate_f64(weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
                 // SAFETY: as above.
-                unsafe { generic::accumulate_f64(weights, rows, pick, out) }
+                unsafe { single::accumulate_f64(weights, rows, pick, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn squared_norms(rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
                 // SAFETY: as above.
-                unsafe { generic::squared_norms::<$vector>(rows, exact_from, out) }
+                unsafe { single::squared_norms::<$vector>(rows, exact_from, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
-                generic::ball_scores(scores, gaps, c, query_gap)
+                ball::ball_scores(scores, gaps, c, query_gap)
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn multiply(matrices: Matrices<'_>) {
                 // SAFETY: as above.
-                unsafe { generic::multiply::<$vector>(matrices) }
+                unsafe { matrix::multiply::<$vector>(matrices) }
             }
 
             super::Table {
@@ -118,7 +121,7 @@ macro_rules! table {
                 accumulate_f64,
                 squared_norms,
                 ball_scores,
-                panel_width: generic::panel_width::<$vector>(),
+                panel_width: matrix::panel_width::<$vector>(),
                 multiply,
             }
         };

@@ -1,0 +1,166 @@
+//! Functions of single elements, and sums and maxima over slices.
+//!
+//! Written once over [`Vector`]; an instruction set's file only instantiates it. All functions are unsafe for two
+//! reasons that their callers in `dispatch` settle: the instruction set must be available, and picks must lie inside
+//! their rows.
+
+use super::vector::Vector;
+
+/// log₂ e.
+const LOG2_E: f32 = core::f32::consts::LOG2_E;
+/// ln 2 in two parts; the high one has 9 significant bits, so that its products with |n| ≤ 2¹⁵ are exact.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// Below this, eˣ rounds to 0 even as a subnormal.
+const EXP_LOWEST: f32 = -104.0;
+/// Minimax coefficients of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2, by the Remez exchange; relative error 3.1e-9.
+const EXP: [f32; 5] = [0.499_999_93, 0.166_665_2, 0.041_668_39, 0.008_368_745, 0.001_381_454];
+
+/// eˣ for x ≤ 0: at most 1 ULP from the true value where that is a normal number; a NaN stays one.
+#[inline(always)]
+pub(crate) unsafe fn exp<V: Vector>(x: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let x = x.max(V::splat(EXP_LOWEST));
+        let n = x.mul(V::splat(LOG2_E)).round();
+        let r = n.mul_add(V::splat(-LN_2_HIGH), x);
+        let r = n.mul_add(V::splat(-LN_2_LOW), r);
+        let [c2, c3, c4, c5, c6] = EXP;
+        let q = V::splat(c6).mul_add(r, V::splat(c5));
+        let q = q.mul_add(r, V::splat(c4));
+        let q = q.mul_add(r, V::splat(c3));
+        let q = q.mul_add(r, V::splat(c2));
+        let tail = q.mul_add(r.mul(r), r);
+        tail.add(V::splat(1.0)).scale(n)
+    }
+}
+
+/// Largest element; −∞ of none.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn maximum<V: Vector>(values: &[f32]) -> f32 {
+    let from = values.as_ptr();
+    let mut i = 0;
+    let mut largest = f32::NEG_INFINITY;
+    // SAFETY: every offset stays below the length.
+    unsafe {
+        if values.len() >= V::LANES {
+            let mut lanes = V::load(from);
+            i = V::LANES;
+            while i + V::LANES <= values.len() {
+                lanes = lanes.max(V::load(from.add(i)));
+                i += V::LANES;
+            }
+            largest = lanes.maximum();
+        }
+        for j in i..values.len() {
+            largest = largest.max(*from.add(j));
+        }
+    }
+    largest
+}
+
+/// A function of one element. A trait and not a closure: closures would be compiled without the instruction set.
+trait Unary: Copy {
+    unsafe fn apply<V: Vector>(self, x: V) -> V;
+}
+
+/// x ↦ e^(x − max).
+#[derive(Clone, Copy)]
+struct ExpBelow(f32);
+
+impl Unary for ExpBelow {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>(self, x: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe { exp(x.sub(V::splat(self.0))) }
+    }
+}
+
+/// x ↦ φ(x) = elu(x) + 1, that is x + 1 above 0 and eˣ below.
+#[derive(Clone, Copy)]
+struct Phi;
+
+impl Unary for Phi {
+    #[inline(always)]
+    unsafe fn apply<V: Vector>(self, x: V) -> V {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let zero = V::splat(0.0);
+            x.max(zero).add(exp(x.min(zero)))
+        }
+    }
+}
+
+/// Applies `f` to every element; the last, short pack goes through a padded copy so that each element meets the
+/// same arithmetic wherever it stands.
+#[inline(always)]
+unsafe fn map<V: Vector>(values: &mut [f32], f: impl Unary) {
+    let len = values.len();
+    let at = values.as_mut_ptr();
+    let mut i = 0;
+    // SAFETY: every offset stays below the length; the padded copy holds the largest pack of any set.
+    unsafe {
+        while i + V::LANES <= len {
+            f.apply(V::load(at.add(i))).store(at.add(i));
+            i += V::LANES;
+        }
+        if i < len {
+            let mut padded = [0.0_f32; 16];
+            core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), len - i);
+            f.apply(V::load(padded.as_ptr())).store(padded.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), len - i);
+        }
+    }
+}
+
+/// Replaces each score s by e^(s − max) and returns the sum of the weights.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn weigh<V: Vector>(scores: &mut [f32], max: f32) -> f64 {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        map::<V>(scores, ExpBelow(max));
+        sum::<V>(scores)
+    }
+}
+
+/// Sum of the elements: `f32` lanes over stretches short enough to lose nothing, `f64` across them.
+#[inline(always)]
+unsafe fn sum<V: Vector>(values: &[f32]) -> f64 {
+    let mut total = 0.0_f64;
+    for stretch in values.chunks(16 * V::LANES) {
+        let from = stretch.as_ptr();
+        let mut i = 0;
+        // SAFETY: every offset stays below the stretch's length.
+        unsafe {
+            let mut lanes = V::splat(0.0);
+            while i + V::LANES <= stretch.len() {
+                lanes = lanes.add(V::load(from.add(i)));
+                i += V::LANES;
+            }
+            total += f64::from(lanes.sum());
+            for j in i..stretch.len() {
+                total += f64::from(*from.add(j));
+            }
+        }
+    }
+    total
+}
+
+/// φ of every element, in place.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
+    // SAFETY: the caller has the instruction set.
+    unsafe { map::<V>(values, Phi) }
+}
