@@ -117,6 +117,12 @@ impl Kernel {
         unsafe { (self.0.feature_map)(values) }
     }
 
+    /// Adds to each total its addend.
+    pub(crate) fn add(&self, addends: &[f32], totals: &mut [f64]) {
+        // SAFETY: the set is available.
+        unsafe { (self.0.add)(addends, totals) }
+    }
+
     /// Adds the weighted sum of the picked rows to `out`.
     pub(crate) fn accumulate(&self, weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
         if fits(rows, pick, out.len(), weights.len()) {

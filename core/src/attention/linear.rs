@@ -3,7 +3,6 @@
 use super::engine::{Mechanism, Settings};
 use super::softmax::BLOCK;
 use super::stream::AttentionState;
-use super::tiled::TILE;
 use super::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
@@ -13,6 +12,9 @@ use crate::options::Options;
 use crate::shape::{self, Shape};
 use alloc::vec;
 use alloc::vec::Vec;
+
+/// Queries that are answered together; in causal order their own keys are compared with each of them.
+const TILE: usize = 24;
 
 /// φ(q)·Σ φ(k)vᵀ / φ(q)·Σ φ(k) with φ(x) = elu(x) + 1: linear in the number of keys.
 ///

@@ -1,38 +1,79 @@
 //! Many queries at once: scores and weighted sums as products of tiles of matrices, with the same online softmax.
 //!
 //! Keys and values are packed once a head into the panels that the micro-kernel reads; what a mask leaves out is never
-//! packed. Then each tile of queries walks the blocks of keys.
+//! packed. Then each tile of queries walks the blocks of keys; tiles depend on nothing but the packed head, so any
+//! number of threads may share it.
 //!
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
 use super::engine::{Mechanism, Memory};
 use super::softmax::{Dropout, Partial, BLOCK};
-use crate::dispatch::Kernel;
-use crate::kernels::panels::{across, along, Matrices};
-use crate::kernels::rows::{Pick, Rows};
-use alloc::vec;
+use crate::kernels::panels::{self, Matrices};
 use alloc::vec::Vec;
 
-/// Queries a tile: a multiple of every micro-kernel's rows, and few enough that their scores over a block of keys stay
-/// in the first-level cache.
-pub(crate) const TILE: usize = 24;
+/// Queries a tile: a multiple of every micro-kernel's rows, so many that a block of packed keys and values, once it is in
+/// the second-level cache, serves often.
+pub(crate) const TILE: usize = 96;
+
+/// Queries whose scores over a block of keys stay in the first-level cache together with one panel of keys.
+const GROUP: usize = 24;
 
 /// From this many queries on, packing the keys costs less than it saves.
 const WORTH_PACKING: usize = 8;
 
-/// Keys and values of one head in panels, block after block of keys.
-struct Packed {
-    keys: Vec<Vec<f32>>,
-    values: Vec<Vec<f32>>,
+/// Keys and values of one head in panels, block after block of keys; the buffers serve again.
+#[derive(Default)]
+pub(crate) struct Packed {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    /// Number of keys.
+    len: usize,
 }
 
 impl Packed {
-    fn new(kernel: Kernel, keys: Rows<'_>, values: Rows<'_>, pick: Pick<'_>) -> Self {
-        let blocks = (0..pick.len()).step_by(BLOCK).map(|from| pick.part(from, BLOCK));
-        Packed {
-            keys: blocks.clone().map(|block| across(kernel.panel_width(), keys, block)).collect(),
-            values: blocks.map(|block| along(kernel.panel_width(), values, block)).collect(),
+    /// Packs the keys of this head that take part.
+    pub fn pack(&mut self, memory: &Memory<'_>, head: usize) {
+        let task = memory.task(&[], 1.0, 0, head);
+        let pick = memory.pick(memory.shape.keys);
+        let width = memory.kernel.panel_width();
+        self.len = pick.len();
+        self.keys.clear();
+        self.values.clear();
+        for from in (0..self.len).step_by(BLOCK) {
+            let block = pick.part(from, BLOCK);
+            panels::across_into(width, task.keys, block, &mut self.keys);
+            panels::along_into(width, task.values, block, &mut self.values);
         }
+    }
+
+    /// The packed keys and values of the block that starts at key `from`, and how many there are.
+    fn block(&self, from: usize, widths: Widths) -> (&[f32], &[f32], usize) {
+        let len = BLOCK.min(self.len.saturating_sub(from));
+        let part = |all: &'_ [f32], width: usize, rows: usize| {
+            let start = (from * width).min(all.len());
+            start..(start + rows * width).min(all.len())
+        };
+        let keys = self.keys.get(part(&self.keys, widths.key, len.next_multiple_of(widths.panel)));
+        let values = self.values.get(part(&self.values, widths.stride, len));
+        (keys.unwrap_or(&[]), values.unwrap_or(&[]), len)
+    }
+}
+
+/// Widths of one head.
+#[derive(Clone, Copy)]
+struct Widths {
+    key: usize,
+    value: usize,
+    panel: usize,
+    /// Elements of a value padded to whole panels.
+    stride: usize,
+}
+
+impl Widths {
+    fn new(memory: &Memory<'_>) -> Self {
+        let heads = memory.mechanism.heads();
+        let (value, panel) = (memory.shape.value_dim / heads, memory.kernel.panel_width());
+        Widths { key: memory.shape.dim / heads, value, panel, stride: value.next_multiple_of(panel) }
     }
 }
 
@@ -51,27 +92,22 @@ pub(crate) fn attend(
     dropout: Option<Dropout>,
     mut take: impl FnMut(usize, usize, &Partial),
 ) {
-    let everything = memory.pick(memory.shape.keys);
-    for head in 0..memory.mechanism.heads() {
-        let task = memory.task(&[], 1.0, 0, head);
-        let packed = Packed::new(memory.kernel, task.keys, task.values, everything);
-        let mut tile = Tile::new(memory, head, &packed, dropout);
+    let mut packed = Packed::default();
+    let mut scratch = TileScratch::default();
+    for index in 0..memory.mechanism.heads() {
+        packed.pack(memory, index);
+        let head = Head { memory, packed: &packed, queries, index, dropout };
         for first in (0..memory.shape.queries).step_by(TILE) {
-            let end = memory.shape.queries.min(first + TILE);
-            tile.visible.clear();
-            tile.visible.extend((first..end).map(|query| memory.pick(visible(query)).len()));
-            tile.attend(first, queries);
-            (first..end).zip(&tile.partials).for_each(|(query, partial)| take(query, head, partial));
+            let count = TILE.min(memory.shape.queries - first);
+            head.attend_tile(first, count, visible, &mut scratch);
+            (first..).zip(scratch.partials()).for_each(|(query, partial)| take(query, index, partial));
         }
     }
 }
 
-/// Buffers of one tile of queries of one head.
-struct Tile<'a> {
-    memory: &'a Memory<'a>,
-    head: usize,
-    packed: &'a Packed,
-    dropout: Option<Dropout>,
+/// Buffers of one tile of queries of one head, for one thread; they serve again.
+#[derive(Default)]
+pub(crate) struct TileScratch {
     /// Keys that each query of the tile sees, counted among those that take part.
     visible: Vec<usize>,
     queries: Vec<f32>,
@@ -80,92 +116,134 @@ struct Tile<'a> {
     partials: Vec<Partial>,
 }
 
-impl<'a> Tile<'a> {
-    fn new(memory: &'a Memory<'a>, head: usize, packed: &'a Packed, dropout: Option<Dropout>) -> Self {
-        let heads = memory.mechanism.heads();
-        let (width, value_width) = (memory.shape.dim / heads, memory.shape.value_dim / heads);
-        Tile {
-            memory,
-            head,
-            packed,
-            dropout,
-            visible: Vec::with_capacity(TILE),
-            queries: vec![0.0; TILE * width],
-            scores: vec![0.0; TILE * BLOCK],
-            products: vec![0.0; TILE * value_width.next_multiple_of(memory.kernel.panel_width())],
-            partials: vec![Partial::new(value_width); TILE],
-        }
+impl TileScratch {
+    /// The running sums of the last tile's queries.
+    pub fn partials(&self) -> &[Partial] {
+        self.partials.get(..self.visible.len()).unwrap_or(&self.partials)
     }
 
-    /// Attends with the queries from `first` on, as many as `self.visible` counts keys for.
-    fn attend(&mut self, first: usize, queries: &[f32]) {
-        let (kernel, shape) = (self.memory.kernel, self.memory.shape);
-        let heads = self.memory.mechanism.heads();
-        let (width, value_width) = (shape.dim / heads, shape.value_dim / heads);
-        let count = self.visible.len();
-        let rows = queries.chunks_exact(shape.dim).skip(first);
-        // Scaled here, once, instead of every score.
-        let scale = (1.0 / libm::sqrt(width as f64)) as f32;
-        for (to, from) in self.queries.chunks_exact_mut(width).zip(rows) {
-            let from = from.get(self.head * width..).unwrap_or(&[]);
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = from * scale);
+    fn prepare(&mut self, widths: Widths) {
+        self.queries.resize(TILE * widths.key, 0.0);
+        self.scores.resize(GROUP * BLOCK, 0.0);
+        self.products.resize(GROUP * widths.stride, 0.0);
+        if self.partials.first().is_none_or(|partial| partial.total.len() != widths.value) {
+            self.partials.clear();
+            self.partials.resize(TILE, Partial::new(widths.value));
         }
         self.partials.iter_mut().for_each(Partial::reset);
-        let last = self.visible.iter().copied().max().unwrap_or(0);
-        let stride = value_width.next_multiple_of(kernel.panel_width());
-        for (from, (keys, values)) in
-            (0..last).step_by(BLOCK).zip(self.packed.keys.iter().zip(&self.packed.values))
-        {
-            // In causal order the tile may see the first keys of a block only.
-            let (len, panel) = (values.len() / stride, kernel.panel_width());
-            let seen = len.min(last - from);
-            kernel.multiply(Matrices {
-                a: &self.queries,
-                a_stride: width,
-                a_step: 1,
-                rows: count,
-                b: keys.get(..seen.div_ceil(panel) * panel * width).unwrap_or(keys),
-                b_rows: width,
-                depth: width,
-                c: &mut self.scores,
-                c_stride: BLOCK,
-            });
-            self.weigh(first, from, seen);
-            kernel.multiply(Matrices {
-                a: &self.scores,
-                a_stride: BLOCK,
-                a_step: 1,
-                rows: count,
-                b: values,
-                b_rows: len,
-                depth: seen,
-                c: &mut self.products,
-                c_stride: stride,
-            });
-            for (partial, products) in self.partials.iter_mut().zip(self.products.chunks_exact(stride)) {
-                partial.total.iter_mut().zip(products).for_each(|(sum, &x)| *sum += f64::from(x));
+    }
+}
+
+/// One head of all queries with its packed keys and values.
+pub(crate) struct Head<'a> {
+    pub memory: &'a Memory<'a>,
+    pub packed: &'a Packed,
+    /// The queries of all heads.
+    pub queries: &'a [f32],
+    pub index: usize,
+    pub dropout: Option<Dropout>,
+}
+
+impl Head<'_> {
+    /// Attends with `count` ≤ [`TILE`] queries from `first` on, each over the first `visible(query)` keys; leaves their
+    /// running sums in the scratch.
+    pub fn attend_tile(
+        &self,
+        first: usize,
+        count: usize,
+        visible: &dyn Fn(usize) -> usize,
+        scratch: &mut TileScratch,
+    ) {
+        let widths = Widths::new(self.memory);
+        scratch.prepare(widths);
+        scratch.visible.clear();
+        let seen = |query| self.memory.pick(visible(query)).len();
+        scratch.visible.extend((first..first + count.min(TILE)).map(seen));
+        self.scale(first, widths, &mut scratch.queries);
+        let last = scratch.visible.iter().copied().max().unwrap_or(0);
+        for from in (0..last).step_by(BLOCK) {
+            for group in (0..count).step_by(GROUP) {
+                self.attend_block(first, group, from, widths, scratch);
             }
         }
     }
 
-    /// Turns the scores of the block that starts at key `from` into weights.
-    fn weigh(&mut self, first: usize, from: usize, len: usize) {
+    /// Copies the tile's queries, scaled here, once, instead of every score.
+    fn scale(&self, first: usize, widths: Widths, to: &mut [f32]) {
+        let scale = (1.0 / libm::sqrt(widths.key as f64)) as f32;
+        let rows = self.queries.chunks_exact(self.memory.shape.dim).skip(first);
+        for (to, from) in to.chunks_exact_mut(widths.key).zip(rows) {
+            let from = from.get(self.index * widths.key..).unwrap_or(&[]);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = from * scale);
+        }
+    }
+
+    /// Adds the block of keys that starts at `from` to the group of queries that starts at `group` in the tile.
+    fn attend_block(
+        &self,
+        first: usize,
+        group: usize,
+        from: usize,
+        widths: Widths,
+        scratch: &mut TileScratch,
+    ) {
         let kernel = self.memory.kernel;
-        let heads = self.memory.mechanism.heads() as u64;
-        let rows = self.scores.chunks_exact_mut(BLOCK).zip(&mut self.partials).zip(&self.visible);
-        for (index, ((row, partial), visible)) in rows.enumerate() {
-            let seen = visible.saturating_sub(from).min(len);
-            let (scores, unseen) = row.split_at_mut(seen);
-            unseen.fill(0.0);
-            let stream = ((first + index) as u64).wrapping_mul(heads).wrapping_add(self.head as u64);
-            match partial.weigh(kernel, scores) {
-                Some(sum) => partial.sum += sum,
-                None => scores.fill(0.0),
-            }
-            if let Some(dropout) = self.dropout {
-                let block = self.memory.pick(self.memory.shape.keys).part(from, seen);
-                dropout.apply(stream, block, scores);
-            }
+        let (keys, values, len) = self.packed.block(from, widths);
+        let TileScratch { visible, queries, scores, products, partials } = scratch;
+        let visible = visible.get(group..visible.len().min(group + GROUP)).unwrap_or(&[]);
+        let partials = partials.get_mut(group..group + visible.len()).unwrap_or(&mut []);
+        // In causal order the group may see the first keys of a block only, or none.
+        let last = visible.iter().copied().max().unwrap_or(0);
+        let seen = last.saturating_sub(from).min(len);
+        if seen == 0 {
+            return;
+        }
+        kernel.multiply(Matrices {
+            a: queries.get(group * widths.key..).unwrap_or(&[]),
+            a_stride: widths.key,
+            a_step: 1,
+            rows: visible.len(),
+            b: keys.get(..seen.next_multiple_of(widths.panel) * widths.key).unwrap_or(keys),
+            b_rows: widths.key,
+            depth: widths.key,
+            c: scores,
+            c_stride: BLOCK,
+        });
+        for (i, ((row, partial), visible)) in
+            scores.chunks_exact_mut(BLOCK).zip(partials.iter_mut()).zip(visible).enumerate()
+        {
+            let row = row.get_mut(..seen).unwrap_or(&mut []);
+            self.weigh(first + group + i, from, visible.saturating_sub(from), row, partial);
+        }
+        kernel.multiply(Matrices {
+            a: scores,
+            a_stride: BLOCK,
+            a_step: 1,
+            rows: visible.len(),
+            b: values,
+            b_rows: len,
+            depth: seen,
+            c: products,
+            c_stride: widths.stride,
+        });
+        for (partial, products) in partials.iter_mut().zip(products.chunks_exact(widths.stride)) {
+            kernel.add(products, &mut partial.total);
+        }
+    }
+
+    /// Turns the scores of one query over the block that starts at key `from` into weights; only the first `visible` are
+    /// seen.
+    fn weigh(&self, query: usize, from: usize, visible: usize, row: &mut [f32], partial: &mut Partial) {
+        let (scores, unseen) = row.split_at_mut(visible.min(row.len()));
+        unseen.fill(0.0);
+        match partial.weigh(self.memory.kernel, scores) {
+            Some(sum) => partial.sum += sum,
+            None => scores.fill(0.0),
+        }
+        if let Some(dropout) = self.dropout {
+            let stream = self.memory.task(&[], 1.0, query, self.index).stream;
+            let block = self.memory.pick(self.memory.shape.keys).part(from, scores.len());
+            dropout.apply(stream, block, scores);
         }
     }
 }

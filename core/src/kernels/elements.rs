@@ -164,3 +164,9 @@ pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
     // SAFETY: the caller has the instruction set.
     unsafe { map::<V>(values, Phi) }
 }
+
+/// `totals += addends`, in `f64`; as plain Rust that the compiler turns into vectors of the set at hand.
+#[inline(always)]
+pub(crate) fn add(addends: &[f32], totals: &mut [f64]) {
+    totals.iter_mut().zip(addends).for_each(|(total, &addend)| *total += f64::from(addend));
+}

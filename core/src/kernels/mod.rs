@@ -38,6 +38,7 @@ pub(crate) struct Table {
     pub maximum: unsafe fn(&[f32]) -> f32,
     pub weigh: unsafe fn(&mut [f32], f32) -> f64,
     pub feature_map: unsafe fn(&mut [f32]),
+    pub add: unsafe fn(&[f32], &mut [f64]),
     pub accumulate: unsafe fn(&[f32], Rows<'_>, Pick<'_>, &mut [f32]),
     pub accumulate_f64: unsafe fn(&[f64], Rows<'_>, Pick<'_>, &mut [f64]),
     pub squared_norms: unsafe fn(Rows<'_>, f64, &mut [f64]),
@@ -85,6 +86,10 @@ macro_rules! table {
                 unsafe { elements::feature_map::<$vector>(values) }
             }
             $(#[target_feature(enable = $feature)])?
+            unsafe fn add(addends: &[f32], totals: &mut [f64]) {
+                elements::add(addends, totals)
+            }
+            $(#[target_feature(enable = $feature)])?
             unsafe fn accumulate(weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
                 // SAFETY: as above.
                 unsafe { single::accumulate::<$vector>(weights, rows, pick, out) }
@@ -117,6 +122,7 @@ macro_rules! table {
                 maximum,
                 weigh,
                 feature_map,
+                add,
                 accumulate,
                 accumulate_f64,
                 squared_norms,

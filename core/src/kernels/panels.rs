@@ -1,7 +1,6 @@
 //! Operands of the matrix micro-kernel, and the packing that it reads.
 
 use super::rows::{Pick, Rows};
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// The operands of `c = a · b`.
@@ -47,8 +46,16 @@ impl Matrices<'_> {
 
 /// Panels of the transposed rows: row p of a panel holds element p of `width` rows; short panels end in zeros.
 pub(crate) fn across(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
-    let depth = rows.width();
-    let mut panels = vec![0.0; pick.len().div_ceil(width) * depth * width];
+    let mut panels = Vec::new();
+    across_into(width, rows, pick, &mut panels);
+    panels
+}
+
+/// The same, appended to a buffer.
+pub(crate) fn across_into(width: usize, rows: Rows<'_>, pick: Pick<'_>, panels: &mut Vec<f32>) {
+    let (depth, start) = (rows.width(), panels.len());
+    panels.resize(start + pick.len().next_multiple_of(width) * depth, 0.0);
+    let panels = panels.get_mut(start..).unwrap_or(&mut []);
     for (index, panel) in panels.chunks_exact_mut(depth * width).enumerate() {
         let part = pick.part(index * width, width);
         for column in 0..part.len() {
@@ -60,14 +67,21 @@ pub(crate) fn across(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
             }
         }
     }
-    panels
 }
 
 /// Panels of the rows themselves: row i of a panel holds `width` elements of row i; the last panel ends in zeros.
 pub(crate) fn along(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
-    let panels = rows.width().div_ceil(width);
-    let mut out = vec![0.0; panels * pick.len() * width];
-    for (index, panel) in out.chunks_exact_mut(pick.len() * width).enumerate() {
+    let mut panels = Vec::new();
+    along_into(width, rows, pick, &mut panels);
+    panels
+}
+
+/// The same, appended to a buffer.
+pub(crate) fn along_into(width: usize, rows: Rows<'_>, pick: Pick<'_>, panels: &mut Vec<f32>) {
+    let start = panels.len();
+    panels.resize(start + rows.width().next_multiple_of(width) * pick.len(), 0.0);
+    let panels = panels.get_mut(start..).unwrap_or(&mut []);
+    for (index, panel) in panels.chunks_exact_mut(pick.len() * width).enumerate() {
         for (i, line) in panel.chunks_exact_mut(width).enumerate() {
             let row = rows.get(pick.row(i)).unwrap_or(&[]);
             for (element, &value) in line.iter_mut().zip(row.get(index * width..).unwrap_or(&[])) {
@@ -75,5 +89,4 @@ pub(crate) fn along(width: usize, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
             }
         }
     }
-    out
 }
