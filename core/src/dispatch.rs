@@ -1,9 +1,20 @@
 //! Which kernel runs: detected once, or chosen by name.
 
 use crate::kernels::panels::Matrices;
-use crate::kernels::rows::{Pick, Rows};
+use crate::kernels::rows::{Pick, Rows, Typed};
 use crate::kernels::{self, Table};
 use core::fmt;
+
+/// Calls a table's function for the rows' type of element.
+macro_rules! call {
+    ($kernel:expr, $function:ident, $rows:expr, $($argument:expr),*) => {
+        match $rows.typed() {
+            Typed::F32(rows) => ($kernel.0.f32.$function)(rows, $($argument),*),
+            Typed::F16(rows) => ($kernel.0.f16.$function)(rows, $($argument),*),
+            Typed::Bf16(rows) => ($kernel.0.bf16.$function)(rows, $($argument),*),
+        }
+    };
+}
 
 /// Fastest first; the last one runs everywhere.
 static TABLES: &[&Table] = &[
@@ -87,7 +98,7 @@ impl Kernel {
     ) {
         if fits(rows, pick, query.len(), out.len()) {
             // SAFETY: the set is available, and `fits` checked what the kernel asks for.
-            unsafe { (self.0.products)(query, rows, pick, scale, out) }
+            unsafe { call!(self, products, rows, query, pick, scale, out) }
         }
     }
 
@@ -95,7 +106,7 @@ impl Kernel {
     pub(crate) fn squared_distances(&self, query: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
         if fits(rows, pick, query.len(), out.len()) {
             // SAFETY: as in `products`.
-            unsafe { (self.0.squared_distances)(query, rows, pick, 1.0, out) }
+            unsafe { call!(self, squared_distances, rows, query, pick, 1.0, out) }
         }
     }
 
@@ -127,7 +138,7 @@ impl Kernel {
     pub(crate) fn accumulate(&self, weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
         if fits(rows, pick, out.len(), weights.len()) {
             // SAFETY: as in `products`.
-            unsafe { (self.0.accumulate)(weights, rows, pick, out) }
+            unsafe { call!(self, accumulate, rows, weights, pick, out) }
         }
     }
 
@@ -135,7 +146,7 @@ impl Kernel {
     pub(crate) fn accumulate_f64(&self, weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
         if fits(rows, pick, out.len(), weights.len()) {
             // SAFETY: as in `products`.
-            unsafe { (self.0.accumulate_f64)(weights, rows, pick, out) }
+            unsafe { call!(self, accumulate_f64, rows, weights, pick, out) }
         }
     }
 
@@ -158,7 +169,7 @@ impl Kernel {
     pub(crate) fn squared_norms(&self, rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
         if fits(rows, Pick::first(rows.count()), rows.width(), out.len()) {
             // SAFETY: the set is available and `out` has one element a row.
-            unsafe { (self.0.squared_norms)(rows, exact_from, out) }
+            unsafe { call!(self, squared_norms, rows, exact_from, out) }
         }
     }
 

@@ -24,6 +24,7 @@ mod options;
 pub mod poincare;
 pub mod sdk;
 mod shape;
+mod tensor;
 
 pub use attention::cross::{CrossAttention, SelfAttention};
 pub use attention::hyperbolic::HyperbolicAttention;
@@ -37,6 +38,7 @@ pub use dispatch::Kernel;
 pub use error::{Error, Needed, Result};
 pub use options::Options;
 pub use sdk::{AttentionBuilder, AttentionConfig, AttentionType};
+pub use tensor::{bf16, f16, Tensor};
 
 /// The mechanisms by name, as [`Attention::kind`] gives them and [`AttentionType`] reads them.
 ///

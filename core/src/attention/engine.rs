@@ -187,7 +187,7 @@ pub(crate) fn gaps(
             return poincare::gap_of(argument, row, squared, c);
         }
         // A finite f32 squared cannot overflow an f64.
-        let index = rows.get(row).and_then(shape::first_non_finite).unwrap_or(0);
+        let index = rows.get(row).and_then(|row| row.first_non_finite()).unwrap_or(0);
         Err(Error::NonFinite { argument, index: row * width + index })
     };
     for i in 0..pick.len() {

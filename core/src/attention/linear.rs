@@ -268,7 +268,9 @@ impl Sums {
 fn features(kernel: Kernel, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
     let mut out = Vec::with_capacity(pick.len() * rows.width());
     for i in 0..pick.len() {
-        out.extend_from_slice(rows.get(pick.row(i)).unwrap_or(&[]));
+        if let Some(row) = rows.get(pick.row(i)) {
+            row.append_to(&mut out);
+        }
     }
     kernel.feature_map(&mut out);
     out

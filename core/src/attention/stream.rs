@@ -521,7 +521,9 @@ impl Candidates {
         softmax::select(task, pick, k, scratch);
         for (row, score) in scratch.selected() {
             self.scores.push(score);
-            self.values.extend_from_slice(task.values.get(row).unwrap_or(&[]));
+            if let Some(value) = task.values.get(row) {
+                value.append_to(&mut self.values);
+            }
         }
     }
 

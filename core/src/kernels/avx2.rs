@@ -1,21 +1,23 @@
-//! AVX2 with FMA: eight lanes.
+//! AVX2 with FMA and F16C, which every processor with AVX2 has had: eight lanes.
 
 use super::vector::Vector;
+use crate::tensor::{bf16, f16};
 use core::arch::x86_64::*;
 
 /// Eight `f32` in a 256-bit register.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
 
-/// Whether this machine has AVX2 and FMA.
+/// Whether this machine has AVX2, FMA and F16C.
 fn available() -> bool {
     #[cfg(feature = "std")]
     {
-        std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma")
+        use std::arch::is_x86_feature_detected as detected;
+        detected!("avx2") && detected!("fma") && detected!("f16c")
     }
     #[cfg(not(feature = "std"))]
     {
-        cfg!(all(target_feature = "avx2", target_feature = "fma"))
+        cfg!(all(target_feature = "avx2", target_feature = "fma", target_feature = "f16c"))
     }
 }
 
@@ -26,7 +28,7 @@ unsafe fn power(n: __m256i) -> __m256 {
     unsafe { _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23)) }
 }
 
-// SAFETY: every method is called only where AVX2 and FMA are available; loads and stores are unaligned ones.
+// SAFETY: every method is called only where AVX2, FMA and F16C are available; loads and stores are unaligned ones.
 unsafe impl Vector for Avx2 {
     const LANES: usize = 8;
     const ROWS: usize = 6;
@@ -40,6 +42,19 @@ unsafe impl Vector for Avx2 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises eight readable elements.
         Avx2(unsafe { _mm256_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller has F16C and promises eight readable elements.
+        Avx2(unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) })
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises eight readable elements.
+        unsafe {
+            let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+            Avx2(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)))
+        }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -92,6 +107,18 @@ unsafe impl Vector for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = four;
+        // SAFETY: the caller has AVX2; four floats fit the array.
+        unsafe {
+            let eight = _mm256_hadd_ps(_mm256_hadd_ps(a.0, b.0), _mm256_hadd_ps(c.0, d.0));
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let mut sums = [0.0; 4];
+            _mm_storeu_ps(sums.as_mut_ptr(), four);
+            sums
+        }
+    }
+    #[inline(always)]
     unsafe fn sum(self) -> f32 {
         // SAFETY: the caller has AVX2.
         unsafe {
@@ -111,4 +138,4 @@ unsafe impl Vector for Avx2 {
     }
 }
 
-super::table!(Avx2, "avx2", available(), "avx2,fma");
+super::table!(Avx2, "avx2", available(), "avx2,fma,f16c");

@@ -1,6 +1,7 @@
 //! AVX-512F: sixteen lanes.
 
 use super::vector::Vector;
+use crate::tensor::{bf16, f16};
 use core::arch::x86_64::*;
 
 /// Sixteen `f32` in a 512-bit register.
@@ -33,6 +34,19 @@ unsafe impl Vector for Avx512 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises sixteen readable elements.
         Avx512(unsafe { _mm512_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller promises sixteen readable elements.
+        Avx512(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises sixteen readable elements.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+            Avx512(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+        }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -78,6 +92,25 @@ unsafe impl Vector for Avx512 {
     unsafe fn scale(self, exponent: Self) -> Self {
         // SAFETY: the caller has AVX-512F, whose scalef rounds to subnormals by itself.
         Avx512(unsafe { _mm512_scalef_ps(self.0, exponent.0) })
+    }
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = four;
+        // SAFETY: the caller has AVX-512F; four floats fit the array.
+        unsafe {
+            let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
+            let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
+            let (low, high) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+            let sixteen = _mm512_add_ps(
+                _mm512_castpd_ps(_mm512_unpacklo_pd(low, high)),
+                _mm512_castpd_ps(_mm512_unpackhi_pd(low, high)),
+            );
+            let eight = _mm512_add_ps(sixteen, _mm512_shuffle_f32x4::<0b00_00_11_10>(sixteen, sixteen));
+            let four = _mm512_add_ps(eight, _mm512_shuffle_f32x4::<0b00_00_00_01>(eight, eight));
+            let mut sums = [0.0; 4];
+            _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(four));
+            sums
+        }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

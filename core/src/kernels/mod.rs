@@ -25,26 +25,36 @@ pub(crate) mod sse2;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_single;
 
+use crate::tensor::{bf16, f16};
 use panels::Matrices;
-use rows::{Pick, Rows};
+use rows::{Pick, View};
 
 /// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.
 pub(crate) struct Table {
     pub name: &'static str,
     pub available: fn() -> bool,
-    pub products: unsafe fn(&[f32], Rows<'_>, Pick<'_>, f32, &mut [f32]),
-    pub squared_distances: unsafe fn(&[f32], Rows<'_>, Pick<'_>, f32, &mut [f32]),
+    pub f32: RowTable<f32>,
+    pub f16: RowTable<f16>,
+    pub bf16: RowTable<bf16>,
     pub maximum: unsafe fn(&[f32]) -> f32,
     pub weigh: unsafe fn(&mut [f32], f32) -> f64,
     pub feature_map: unsafe fn(&mut [f32]),
     pub add: unsafe fn(&[f32], &mut [f64]),
-    pub accumulate: unsafe fn(&[f32], Rows<'_>, Pick<'_>, &mut [f32]),
-    pub accumulate_f64: unsafe fn(&[f64], Rows<'_>, Pick<'_>, &mut [f64]),
-    pub squared_norms: unsafe fn(Rows<'_>, f64, &mut [f64]),
     pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
+}
+
+/// The same for what reads rows of one type of element.
+pub(crate) struct RowTable<E: 'static> {
+    pub products: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f32, &mut [f32]),
+    pub squared_distances: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f32, &mut [f32]),
+    pub accumulate: unsafe fn(View<'_, E>, &[f32], Pick<'_>, &mut [f32]),
+    pub accumulate_f64: unsafe fn(View<'_, E>, &[f64], Pick<'_>, &mut [f64]),
+    pub squared_norms: unsafe fn(View<'_, E>, f64, &mut [f64]),
 }
 
 /// Instantiates the generic algorithms for a vector type, inside functions that enable its instruction set.
@@ -52,22 +62,53 @@ macro_rules! table {
     ($vector:ty, $name:literal, $available:expr $(, $feature:literal)?) => {
         /// The kernels of this instruction set.
         pub(crate) static TABLE: super::Table = {
-            use super::{ball, elements, matrix, single};
+            use super::{ball, elements, matrix, single, RowTable};
             use super::panels::Matrices;
-            use super::rows::{Pick, Rows};
+            use super::rows::{Pick, View};
+            use super::vector::Element;
 
             $(#[target_feature(enable = $feature)])?
-            unsafe fn products(query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32]) {
+            unsafe fn products<E: Element>(
+                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, scale: f32, out: &mut [f32],
+            ) {
                 // SAFETY: the caller keeps the generic function's contract; the set is enabled here.
-                unsafe { single::compare_all::<$vector, single::Product>(query, rows, pick, scale, out) }
+                unsafe { single::compare_all::<$vector, single::Product, E>(rows, query, pick, scale, out) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squared_distances(
-                query: &[f32], rows: Rows<'_>, pick: Pick<'_>, scale: f32, out: &mut [f32],
+            unsafe fn squared_distances<E: Element>(
+                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, scale: f32, out: &mut [f32],
             ) {
                 // SAFETY: as above.
                 unsafe {
-                    single::compare_all::<$vector, single::SquaredDifference>(query, rows, pick, scale, out)
+                    single::compare_all::<$vector, single::SquaredDifference, E>(rows, query, pick, scale, out)
+                }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn accumulate<E: Element>(
+                rows: View<'_, E>, weights: &[f32], pick: Pick<'_>, out: &mut [f32],
+            ) {
+                // SAFETY: as above.
+                unsafe { single::accumulate::<$vector, E>(rows, weights, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn accumulate_f64<E: Element>(
+                rows: View<'_, E>, weights: &[f64], pick: Pick<'_>, out: &mut [f64],
+            ) {
+                // SAFETY: as above.
+                unsafe { single::accumulate_f64(rows, weights, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn squared_norms<E: Element>(rows: View<'_, E>, exact_from: f64, out: &mut [f64]) {
+                // SAFETY: as above.
+                unsafe { single::squared_norms::<$vector, E>(rows, exact_from, out) }
+            }
+            const fn row_table<E: Element>() -> RowTable<E> {
+                RowTable {
+                    products: products::<E>,
+                    squared_distances: squared_distances::<E>,
+                    accumulate: accumulate::<E>,
+                    accumulate_f64: accumulate_f64::<E>,
+                    squared_norms: squared_norms::<E>,
                 }
             }
             $(#[target_feature(enable = $feature)])?
@@ -90,21 +131,6 @@ macro_rules! table {
                 elements::add(addends, totals)
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn accumulate(weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
-                // SAFETY: as above.
-                unsafe { single::accumulate::<$vector>(weights, rows, pick, out) }
-            }
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn accumulate_f64(weights: &[f64], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f64]) {
-                // SAFETY: as above.
-                unsafe { single::accumulate_f64(weights, rows, pick, out) }
-            }
-            $(#[target_feature(enable = $feature)])?
-            unsafe fn squared_norms(rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
-                // SAFETY: as above.
-                unsafe { single::squared_norms::<$vector>(rows, exact_from, out) }
-            }
-            $(#[target_feature(enable = $feature)])?
             unsafe fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
                 ball::ball_scores(scores, gaps, c, query_gap)
             }
@@ -117,15 +143,13 @@ macro_rules! table {
             super::Table {
                 name: $name,
                 available: || $available,
-                products,
-                squared_distances,
+                f32: row_table(),
+                f16: row_table(),
+                bf16: row_table(),
                 maximum,
                 weigh,
                 feature_map,
                 add,
-                accumulate,
-                accumulate_f64,
-                squared_norms,
                 ball_scores,
                 panel_width: matrix::panel_width::<$vector>(),
                 multiply,

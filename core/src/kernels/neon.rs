@@ -1,6 +1,7 @@
 //! NEON, the baseline of every aarch64: four lanes.
 
 use super::vector::Vector;
+use crate::tensor::{bf16, f16};
 use core::arch::aarch64::*;
 
 /// Four `f32` in a 128-bit register.
@@ -28,6 +29,16 @@ unsafe impl Vector for Neon {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises four readable elements.
         Neon(unsafe { vld1q_f32(from) })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        Neon(unsafe { vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from.cast()))) })
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        Neon(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(from.cast()))) })
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -77,6 +88,16 @@ unsafe impl Vector for Neon {
             let half = vshrq_n_s32::<1>(n);
             let rest = vsubq_s32(n, half);
             Neon(vmulq_f32(vmulq_f32(self.0, power(half)), power(rest)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = four;
+        // SAFETY: NEON is part of aarch64; four floats fit the array.
+        unsafe {
+            let mut sums = [0.0; 4];
+            vst1q_f32(sums.as_mut_ptr(), vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)));
+            sums
         }
     }
     #[inline(always)]

@@ -59,12 +59,12 @@ pub(crate) fn across_into(width: usize, rows: Rows<'_>, pick: Pick<'_>, panels: 
     for (index, panel) in panels.chunks_exact_mut(depth * width).enumerate() {
         let part = pick.part(index * width, width);
         for column in 0..part.len() {
-            let row = rows.get(part.row(column)).unwrap_or(&[]);
-            for (line, &value) in panel.chunks_exact_mut(width).zip(row) {
-                if let Some(element) = line.get_mut(column) {
+            let Some(row) = rows.get(part.row(column)) else { continue };
+            row.for_each(|p, value| {
+                if let Some(element) = panel.get_mut(p * width + column) {
                     *element = value;
                 }
-            }
+            });
         }
     }
 }
@@ -83,9 +83,9 @@ pub(crate) fn along_into(width: usize, rows: Rows<'_>, pick: Pick<'_>, panels: &
     let panels = panels.get_mut(start..).unwrap_or(&mut []);
     for (index, panel) in panels.chunks_exact_mut(pick.len() * width).enumerate() {
         for (i, line) in panel.chunks_exact_mut(width).enumerate() {
-            let row = rows.get(pick.row(i)).unwrap_or(&[]);
-            for (element, &value) in line.iter_mut().zip(row.get(index * width..).unwrap_or(&[])) {
-                *element = value;
+            let end = rows.width().min((index + 1) * width);
+            if let Some(part) = rows.get(pick.row(i)).and_then(|row| row.get(index * width, end)) {
+                part.copy_to(line);
             }
         }
     }

@@ -1,61 +1,101 @@
 //! Views of rows in flat memory, checked when made so that kernels need not check.
 
+use crate::tensor::{bf16, f16, Tensor};
+
 /// `count` rows of `width` elements, `stride` elements apart, the first one `offset` elements into the data.
-///
-/// A head of multi-head attention is such a view of the whole tensor.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    data: &'a [f32],
+struct Layout {
     count: usize,
     width: usize,
     stride: usize,
     offset: usize,
 }
 
+/// Rows of a tensor of any type of element.
+///
+/// A head of multi-head attention is such a view of the whole tensor.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    data: Tensor<'a>,
+    layout: Layout,
+}
+
+/// Rows whose type of element is known: what kernels read.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a, T> {
+    data: &'a [T],
+    layout: Layout,
+}
+
+/// A view of one of the three types.
+pub(crate) enum Typed<'a> {
+    F32(View<'a, f32>),
+    F16(View<'a, f16>),
+    Bf16(View<'a, bf16>),
+}
+
 impl<'a> Rows<'a> {
     /// Rows that follow each other without gaps; as many as the data holds.
-    pub fn packed(data: &'a [f32], width: usize) -> Self {
+    pub fn packed(data: impl Into<Tensor<'a>>, width: usize) -> Self {
         Self::column_block(data, width, 0, width)
     }
 
     /// The elements `offset..offset + width` of each row of `stride` elements.
     ///
     /// A block that does not lie inside the stride yields no rows.
-    pub fn column_block(data: &'a [f32], stride: usize, offset: usize, width: usize) -> Self {
+    pub fn column_block(data: impl Into<Tensor<'a>>, stride: usize, offset: usize, width: usize) -> Self {
+        let data = data.into();
         let inside = offset.checked_add(width).is_some_and(|end| end <= stride);
         let count = if inside && stride > 0 { data.len() / stride } else { 0 };
-        Rows { data, count, width, stride, offset }
+        Rows { data, layout: Layout { count, width, stride, offset } }
     }
 
     /// Number of rows.
     pub fn count(&self) -> usize {
-        self.count
+        self.layout.count
     }
 
     /// Number of elements of a row.
     pub fn width(&self) -> usize {
-        self.width
+        self.layout.width
     }
 
     /// One row, or nothing behind the last.
-    pub fn get(&self, index: usize) -> Option<&'a [f32]> {
-        if index >= self.count {
+    pub fn get(&self, index: usize) -> Option<Tensor<'a>> {
+        if index >= self.layout.count {
             return None;
         }
-        let start = index * self.stride + self.offset;
-        self.data.get(start..start + self.width)
+        let start = index * self.layout.stride + self.layout.offset;
+        self.data.get(start, start + self.layout.width)
+    }
+
+    /// The rows as a kernel reads them.
+    pub fn typed(&self) -> Typed<'a> {
+        let layout = self.layout;
+        match self.data {
+            Tensor::F32(data) => Typed::F32(View { data, layout }),
+            Tensor::F16(data) => Typed::F16(View { data, layout }),
+            Tensor::Bf16(data) => Typed::Bf16(View { data, layout }),
+        }
+    }
+}
+
+impl<T> View<'_, T> {
+    /// Number of elements of a row.
+    pub fn width(&self) -> usize {
+        self.layout.width
     }
 
     /// One row.
     ///
     /// # Safety
     ///
-    /// `index < self.count()`.
+    /// `index` is below the number of rows.
     #[inline(always)]
-    pub unsafe fn pointer(&self, index: usize) -> *const f32 {
-        debug_assert!(index < self.count);
+    pub unsafe fn pointer(&self, index: usize) -> *const T {
+        debug_assert!(index < self.layout.count);
         // SAFETY: the constructor saw to it that `count` strides fit the data and that the block fits the stride.
-        unsafe { self.data.as_ptr().add(index * self.stride + self.offset) }
+        unsafe { self.data.as_ptr().add(index * self.layout.stride + self.layout.offset) }
     }
 }
 

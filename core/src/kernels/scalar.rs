@@ -1,6 +1,7 @@
 //! The portable kernel: lane arrays in plain Rust, on every machine.
 
-use super::vector::Vector;
+use super::vector::{Vector, EXPONENT, F16_INFINITE, F16_REBIAS, F16_SHIFT};
+use crate::tensor::{bf16, f16};
 
 const LANES: usize = 4;
 
@@ -32,6 +33,23 @@ unsafe impl Vector for Scalar {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises LANES readable elements.
         Scalar(unsafe { from.cast::<[f32; LANES]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller promises LANES readable elements.
+        let bits = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        Scalar(bits.map(|bits| {
+            let size = u32::from(bits & 0x7fff) << F16_SHIFT;
+            let exponent = if size >= F16_INFINITE { EXPONENT } else { 0 };
+            let sign = u32::from(bits & 0x8000) << 16;
+            f32::from_bits((f32::from_bits(size) * F16_REBIAS).to_bits() | exponent | sign)
+        }))
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises LANES readable elements.
+        let bits = unsafe { from.cast::<[u16; LANES]>().read_unaligned() };
+        Scalar(bits.map(|bits| f32::from_bits(u32::from(bits) << 16)))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -78,6 +96,11 @@ unsafe impl Vector for Scalar {
             let half = n >> 1;
             x * power(half) * power(n - half)
         })
+    }
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        // SAFETY: plain arithmetic.
+        four.map(|lanes| unsafe { lanes.sum() })
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

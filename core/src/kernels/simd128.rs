@@ -1,6 +1,7 @@
 //! WebAssembly SIMD: four lanes; with relaxed-simd, fused multiply-add where the machine has it.
 
-use super::vector::Vector;
+use super::vector::{Vector, EXPONENT, F16_INFINITE, F16_REBIAS, F16_SHIFT};
+use crate::tensor::{bf16, f16};
 use core::arch::wasm32::*;
 
 /// Four `f32` in a v128.
@@ -26,6 +27,23 @@ unsafe impl Vector for Simd128 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises four readable elements.
         Simd128(unsafe { v128_load(from.cast()) })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        let bits = u32x4_extend_low_u16x8(unsafe { v128_load64_zero(from.cast()) });
+        let sign = u32x4_shl(v128_and(bits, u32x4_splat(0x8000)), 16);
+        let size = u32x4_shl(v128_and(bits, u32x4_splat(0x7fff)), F16_SHIFT);
+        let number = f32x4_mul(size, f32x4_splat(F16_REBIAS));
+        let infinite = i32x4_gt(size, u32x4_splat(F16_INFINITE - 1));
+        let exponent = v128_and(infinite, u32x4_splat(EXPONENT));
+        Simd128(v128_or(number, v128_or(sign, exponent)))
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        let bits = unsafe { v128_load64_zero(from.cast()) };
+        Simd128(u32x4_shl(u32x4_extend_low_u16x8(bits), 16))
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -71,6 +89,20 @@ unsafe impl Vector for Simd128 {
         let n = i32x4_trunc_sat_f32x4(exponent.0);
         let half = i32x4_shr(n, 1);
         Simd128(f32x4_mul(f32x4_mul(self.0, power(half)), power(i32x4_sub(n, half))))
+    }
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = four;
+        let (ab_low, ab_high) =
+            (i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0), i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0));
+        let (cd_low, cd_high) =
+            (i32x4_shuffle::<0, 4, 1, 5>(c.0, d.0), i32x4_shuffle::<2, 6, 3, 7>(c.0, d.0));
+        let (ab, cd) = (f32x4_add(ab_low, ab_high), f32x4_add(cd_low, cd_high));
+        let sums = f32x4_add(i64x2_shuffle::<0, 2>(ab, cd), i64x2_shuffle::<1, 3>(ab, cd));
+        let mut out = [0.0; 4];
+        // SAFETY: four floats fit the array.
+        unsafe { v128_store(out.as_mut_ptr().cast(), sums) };
+        out
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

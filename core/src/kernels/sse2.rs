@@ -1,6 +1,7 @@
 //! SSE2, the baseline of every x86-64: four lanes, no fused multiply-add.
 
-use super::vector::Vector;
+use super::vector::{Vector, EXPONENT, F16_INFINITE, F16_REBIAS, F16_SHIFT};
+use crate::tensor::{bf16, f16};
 use core::arch::x86_64::*;
 
 /// Four `f32` in a 128-bit register.
@@ -28,6 +29,27 @@ unsafe impl Vector for Sse2 {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller promises four readable elements.
         Sse2(unsafe { _mm_loadu_ps(from) })
+    }
+    #[inline(always)]
+    unsafe fn load_f16(from: *const f16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        unsafe {
+            let bits = _mm_unpacklo_epi16(_mm_loadl_epi64(from.cast()), _mm_setzero_si128());
+            let sign = _mm_slli_epi32::<16>(_mm_and_si128(bits, _mm_set1_epi32(0x8000)));
+            let size = _mm_slli_epi32::<{ F16_SHIFT as i32 }>(_mm_and_si128(bits, _mm_set1_epi32(0x7fff)));
+            let number = _mm_mul_ps(_mm_castsi128_ps(size), _mm_set1_ps(F16_REBIAS));
+            let infinite = _mm_cmpgt_epi32(size, _mm_set1_epi32(F16_INFINITE as i32 - 1));
+            let exponent = _mm_and_si128(infinite, _mm_set1_epi32(EXPONENT as i32));
+            Sse2(_mm_or_ps(number, _mm_castsi128_ps(_mm_or_si128(sign, exponent))))
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const bf16) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        unsafe {
+            let bits = _mm_loadl_epi64(from.cast());
+            Sse2(_mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), bits)))
+        }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -77,6 +99,18 @@ unsafe impl Vector for Sse2 {
             let half = _mm_srai_epi32(n, 1);
             let rest = _mm_sub_epi32(n, half);
             Sse2(_mm_mul_ps(_mm_mul_ps(self.0, power(half)), power(rest)))
+        }
+    }
+    #[inline(always)]
+    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+        let [a, b, c, d] = four;
+        // SAFETY: SSE2 is part of x86-64; four floats fit the array.
+        unsafe {
+            let ab = _mm_add_ps(_mm_unpacklo_ps(a.0, b.0), _mm_unpackhi_ps(a.0, b.0));
+            let cd = _mm_add_ps(_mm_unpacklo_ps(c.0, d.0), _mm_unpackhi_ps(c.0, d.0));
+            let mut sums = [0.0; 4];
+            _mm_storeu_ps(sums.as_mut_ptr(), _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
+            sums
         }
     }
     #[inline(always)]

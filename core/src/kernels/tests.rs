@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 use super::panels::Matrices;
-use super::rows::{Pick, Rows};
 use crate::dispatch::Kernel;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -106,71 +105,8 @@ fn feature_map_is_elu_plus_one() {
 }
 
 /// Values whose sums and products are exact in `f32`, so that any order of summation gives the same bits.
-fn exact(len: usize, seed: usize) -> Vec<f32> {
+pub(super) fn exact(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7 + seed * 13) % 17) as f32 - 8.0).collect()
-}
-
-#[test]
-fn rows_are_compared_and_summed_exactly() {
-    let list: Vec<usize> = vec![8, 0, 3, 3, 7, 1, 2, 5, 6];
-    for kernel in Kernel::available() {
-        for width in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 64, 65] {
-            // A column block in the middle of wider rows, to see offsets and strides at work.
-            let (stride, offset, count) = (width + 5, 3, 9);
-            let data = exact(stride * count, width);
-            let rows = Rows::column_block(&data, stride, offset, width);
-            assert_eq!(rows.count(), count);
-            let row = |i: usize| &data[i * stride + offset..][..width];
-            let query = exact(width, 1);
-            for pick in [Pick::first(9), Pick::Range { start: 2, len: 5 }, Pick::List(&list), Pick::first(0)]
-            {
-                let picked: Vec<usize> = (0..pick.len()).map(|i| pick.row(i)).collect();
-                let mut got = vec![0.0; pick.len()];
-                kernel.products(&query, rows, pick, 0.5, &mut got);
-                let dot = |i: usize| query.iter().zip(row(i)).map(|(a, b)| a * b).sum::<f32>() * 0.5;
-                assert_eq!(got, picked.iter().map(|&i| dot(i)).collect::<Vec<_>>(), "{}", kernel.name());
-
-                kernel.squared_distances(&query, rows, pick, &mut got);
-                let distance =
-                    |i: usize| query.iter().zip(row(i)).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-                assert_eq!(got, picked.iter().map(|&i| distance(i)).collect::<Vec<_>>(), "{}", kernel.name());
-
-                let weights = exact(pick.len(), 2);
-                let mut sum = exact(width, 3);
-                let mut wide: Vec<f64> = sum.iter().map(|&x| f64::from(x)).collect();
-                let expected: Vec<f32> = (0..width)
-                    .map(|e| sum[e] + picked.iter().zip(&weights).map(|(&i, w)| w * row(i)[e]).sum::<f32>())
-                    .collect();
-                kernel.accumulate(&weights, rows, pick, &mut sum);
-                assert_eq!(sum, expected, "{}", kernel.name());
-                let weights: Vec<f64> = weights.iter().map(|&x| f64::from(x)).collect();
-                kernel.accumulate_f64(&weights, rows, pick, &mut wide);
-                assert_eq!(
-                    wide,
-                    expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(),
-                    "{}",
-                    kernel.name()
-                );
-            }
-            let mut norms = vec![0.0; count];
-            kernel.squared_norms(rows, width as f64 * 20.0, &mut norms);
-            for (i, &norm) in norms.iter().enumerate() {
-                assert_eq!(norm, row(i).iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>());
-            }
-        }
-    }
-}
-
-#[test]
-fn rows_that_do_not_fit_are_none() {
-    let data = [0.0; 10];
-    assert_eq!(Rows::column_block(&data, 5, 3, 3).count(), 0);
-    assert_eq!(Rows::column_block(&data, 0, 0, 0).count(), 0);
-    assert_eq!(Rows::column_block(&data, 5, usize::MAX, 2).count(), 0);
-    assert_eq!(Rows::packed(&data, 3).count(), 3);
-    assert!(Rows::packed(&data, 3).get(3).is_none());
-    assert!(!Pick::Range { start: usize::MAX, len: 2 }.inside(5));
-    assert!(!Pick::List(&[0, 5]).inside(5));
 }
 
 #[test]

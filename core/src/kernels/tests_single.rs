@@ -1,0 +1,120 @@
+//! One query against rows of every type of element, on every kernel of this machine.
+
+#![allow(clippy::unwrap_used)]
+
+use super::rows::{Pick, Rows};
+use super::tests::exact;
+use crate::dispatch::Kernel;
+use crate::tensor::{bf16, f16, Tensor};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// The same numbers in every type of element.
+struct Stored {
+    f32: Vec<f32>,
+    f16: Vec<f16>,
+    bf16: Vec<bf16>,
+}
+
+impl Stored {
+    fn new(numbers: &[f32]) -> Self {
+        Stored {
+            f32: numbers.to_vec(),
+            f16: numbers.iter().map(|&x| f16::from_f32(x)).collect(),
+            bf16: numbers.iter().map(|&x| bf16::from_f32(x)).collect(),
+        }
+    }
+
+    fn tensors(&self) -> [Tensor<'_>; 3] {
+        [(&self.f32).into(), (&self.f16).into(), (&self.bf16).into()]
+    }
+}
+
+/// Tests one view of rows of small integers on one kernel.
+fn check_exactly(kernel: Kernel, rows: Rows<'_>, pick: Pick<'_>) {
+    let width = rows.width();
+    let name = kernel.name();
+    let row = |i: usize| rows.get(i).unwrap().iter().collect::<Vec<f32>>();
+    let picked: Vec<Vec<f32>> = (0..pick.len()).map(|i| row(pick.row(i))).collect();
+    let query = exact(width, 1);
+    let each = |f: &dyn Fn(f32, f32) -> f32| -> Vec<f32> {
+        picked.iter().map(|row| query.iter().zip(row).map(|(&q, &k)| f(q, k)).sum()).collect()
+    };
+
+    let mut got = vec![f32::NAN; pick.len()];
+    kernel.products(&query, rows, pick, 0.5, &mut got);
+    assert_eq!(got, each(&|q, k| 0.5 * q * k), "{name}");
+    kernel.squared_distances(&query, rows, pick, &mut got);
+    assert_eq!(got, each(&|q, k| (q - k) * (q - k)), "{name}");
+
+    let weights = exact(pick.len(), 2);
+    let mut sum = exact(width, 3);
+    let mut wide: Vec<f64> = sum.iter().map(|&x| f64::from(x)).collect();
+    let expected: Vec<f32> = (0..width)
+        .map(|e| sum[e] + picked.iter().zip(&weights).map(|(row, w)| w * row[e]).sum::<f32>())
+        .collect();
+    kernel.accumulate(&weights, rows, pick, &mut sum);
+    assert_eq!(sum, expected, "{name}");
+    let weights: Vec<f64> = weights.iter().map(|&x| f64::from(x)).collect();
+    kernel.accumulate_f64(&weights, rows, pick, &mut wide);
+    assert_eq!(wide, expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(), "{name}");
+}
+
+#[test]
+fn rows_are_compared_and_summed_exactly() {
+    let list: Vec<usize> = vec![8, 0, 3, 3, 7, 1, 2, 5, 6];
+    for kernel in Kernel::available() {
+        for width in [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 64, 65] {
+            // A column block in the middle of wider rows, to see offsets and strides at work.
+            let (stride, offset, count) = (width + 5, 3, 9);
+            let stored = Stored::new(&exact(stride * count, width));
+            for tensor in stored.tensors() {
+                let rows = Rows::column_block(tensor, stride, offset, width);
+                assert_eq!(rows.count(), count);
+                let picks =
+                    [Pick::first(9), Pick::Range { start: 2, len: 5 }, Pick::List(&list), Pick::first(0)];
+                picks.into_iter().for_each(|pick| check_exactly(kernel, rows, pick));
+                let mut norms = vec![0.0; count];
+                kernel.squared_norms(rows, width as f64 * 20.0, &mut norms);
+                for (i, &norm) in norms.iter().enumerate() {
+                    let row = rows.get(i).unwrap();
+                    assert_eq!(norm, row.iter().map(|x| f64::from(x) * f64::from(x)).sum::<f64>());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_half_is_widened_exactly() {
+    let f16s: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
+    let bf16s: Vec<bf16> = (0..=u16::MAX).map(bf16::from_bits).collect();
+    let f16_truth: Vec<f32> = f16s.iter().map(|x| x.to_f32()).collect();
+    let bf16_truth: Vec<f32> = bf16s.iter().map(|x| x.to_f32()).collect();
+    let same = |a: f32, b: f32| a == b || a.is_nan() && b.is_nan();
+    for kernel in Kernel::available() {
+        for (tensor, truth) in [(Tensor::from(&f16s), &f16_truth), (Tensor::from(&bf16s), &bf16_truth)] {
+            // As packs, and as the single elements behind the last pack.
+            let mut packs = vec![0.0; truth.len()];
+            kernel.accumulate(&[1.0], Rows::packed(tensor, truth.len()), Pick::first(1), &mut packs);
+            let mut single = vec![0.0; truth.len()];
+            kernel.products(&[1.0], Rows::packed(tensor, 1), Pick::first(truth.len()), 1.0, &mut single);
+            for (i, &truth) in truth.iter().enumerate() {
+                assert!(same(packs[i], truth), "{}: {i:#06x} as {}", kernel.name(), packs[i]);
+                assert!(same(single[i], truth), "{}: {i:#06x} as {}", kernel.name(), single[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_none() {
+    let data = [0.0_f32; 10];
+    assert_eq!(Rows::column_block(&data, 5, 3, 3).count(), 0);
+    assert_eq!(Rows::column_block(&data, 0, 0, 0).count(), 0);
+    assert_eq!(Rows::column_block(&data, 5, usize::MAX, 2).count(), 0);
+    assert_eq!(Rows::packed(&data, 3).count(), 3);
+    assert!(Rows::packed(&data, 3).get(3).is_none());
+    assert!(!Pick::Range { start: usize::MAX, len: 2 }.inside(5));
+    assert!(!Pick::List(&[0, 5]).inside(5));
+}
