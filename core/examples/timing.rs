@@ -38,6 +38,7 @@ fn report(name: &str, kernel: &str, bytes: usize, flops: u64, times: (f64, f64))
 
 fn main() -> Result<()> {
     let plain = Options::default();
+    let mut workspace = Workspace::new();
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     for kernel in Kernel::available()
         .filter(|kernel| wanted.is_empty() || wanted.iter().any(|name| name == kernel.name()))
@@ -46,15 +47,30 @@ fn main() -> Result<()> {
             let (q, k, v) = (tensor(d, 0.5), tensor(n * d, 0.5), tensor(n * d, 0.5));
             let mut out = vec![0.0; d];
             let attention = ScaledDotProductAttention::new(d)?.with_kernel(kernel);
-            let times = time(|| attention.forward_into(&q, d, &k, &v, &plain, &mut out).expect("valid"));
+            let times = time(|| {
+                attention
+                    .forward_into(&Inputs::new(&q, d, &k, &v), &plain, &mut workspace, &mut out)
+                    .expect("valid")
+            });
             report(&format!("scaled 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
             let top = Options { neighbors: Some(100), ..plain };
-            let times = time(|| attention.forward_into(&q, d, &k, &v, &top, &mut out).expect("valid"));
+            let times = time(|| {
+                attention
+                    .forward_into(&Inputs::new(&q, d, &k, &v), &top, &mut workspace, &mut out)
+                    .expect("valid")
+            });
             report(&format!("top-100 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
             let points: Vec<f32> = k.iter().map(|x| x / d as f32).collect();
             let hyperbolic = HyperbolicAttention::new(1.0)?.with_kernel(kernel);
             let times = time(|| {
-                hyperbolic.forward_into(&points[..d], d, &points, &points, &plain, &mut out).expect("valid");
+                hyperbolic
+                    .forward_into(
+                        &Inputs::new(&points[..d], d, &points, &points),
+                        &plain,
+                        &mut workspace,
+                        &mut out,
+                    )
+                    .expect("valid");
             });
             report(&format!("hyperbolic 1x{n}x{d}"), kernel.name(), 8 * n * d, 4 * (n * d) as u64, times);
         }
@@ -66,8 +82,11 @@ fn main() -> Result<()> {
             let mut out = vec![0.0; length * hidden];
             let attention = MultiHeadAttention::new(heads, hidden, 0.0)?.with_kernel(kernel);
             let options = Options { causal, ..plain };
-            let times =
-                time(|| attention.forward_into(&x, hidden, &x, &x, &options, &mut out).expect("valid"));
+            let times = time(|| {
+                attention
+                    .forward_into(&Inputs::new(&x, hidden, &x, &x), &options, &mut workspace, &mut out)
+                    .expect("valid")
+            });
             let flops = 4 * (heads * length * length * d) as u64 / if causal { 2 } else { 1 };
             report(&format!("heads {heads}x{length}x{d} causal={causal}"), kernel.name(), 0, flops, times);
         }
@@ -76,7 +95,11 @@ fn main() -> Result<()> {
             let (q, k, v) = (tensor(d, 0.5), tensor(n * d, 0.5), tensor(n * d, 0.5));
             let mut out = vec![0.0; d];
             let attention = LinearAttention::new(d)?.with_kernel(kernel);
-            let times = time(|| attention.forward_into(&q, d, &k, &v, &plain, &mut out).expect("valid"));
+            let times = time(|| {
+                attention
+                    .forward_into(&Inputs::new(&q, d, &k, &v), &plain, &mut workspace, &mut out)
+                    .expect("valid")
+            });
             report(&format!("linear 1x{n}x{d}"), kernel.name(), 0, 2 * (n * d * d) as u64, times);
         }
     }

@@ -150,6 +150,11 @@ impl Kernel {
         }
     }
 
+    /// Elements it works on at once.
+    pub(crate) fn lanes(&self) -> usize {
+        self.0.panel_width / 2
+    }
+
     /// Columns of a panel of [`multiply`](Kernel::multiply).
     pub(crate) fn panel_width(&self) -> usize {
         self.0.panel_width

@@ -19,12 +19,14 @@ extern crate std;
 mod attention;
 mod dispatch;
 mod error;
+mod inputs;
 mod kernels;
 mod options;
 pub mod poincare;
 pub mod sdk;
 mod shape;
 mod tensor;
+mod threads;
 
 pub use attention::cross::{CrossAttention, SelfAttention};
 pub use attention::hyperbolic::HyperbolicAttention;
@@ -33,12 +35,15 @@ pub use attention::multi_head::MultiHeadAttention;
 pub use attention::scaled_dot::ScaledDotProductAttention;
 pub use attention::stream::AttentionState;
 pub use attention::weights::MultiHeadWeights;
+pub use attention::workspace::Workspace;
 pub use attention::Attention;
 pub use dispatch::Kernel;
 pub use error::{Error, Needed, Result};
+pub use inputs::Inputs;
 pub use options::Options;
 pub use sdk::{AttentionBuilder, AttentionConfig, AttentionType};
 pub use tensor::{bf16, f16, Tensor};
+pub use threads::Threads;
 
 /// The mechanisms by name, as [`Attention::kind`] gives them and [`AttentionType`] reads them.
 ///

@@ -4,6 +4,7 @@
 //! Embeddings", 2017. All arithmetic is in `f64`.
 
 use crate::error::{Error, Needed, Result};
+use crate::kernels::rows::Rows;
 use crate::kernels::single::squared_norm;
 use crate::shape;
 use alloc::vec::Vec;
@@ -94,9 +95,30 @@ pub fn project_to_ball(x: &[f32], curvature: f64) -> Result<Vec<f32>> {
 }
 
 /// The projection itself, for input known to be finite.
-pub(crate) fn projected(x: &[f32], c: f64) -> Vec<f32> {
+fn projected(x: &[f32], c: f64) -> Vec<f32> {
+    scaled(x, shrink(x, c))
+}
+
+/// Projects each row, into a buffer that grows to what is needed. Rows that are not finite stay so.
+pub(crate) fn project_rows(rows: Rows<'_>, c: f64, out: &mut Vec<f32>) {
+    out.clear();
+    for row in (0..rows.count()).filter_map(|row| rows.get(row)) {
+        let start = out.len();
+        row.append_to(out);
+        let row = out.get_mut(start..).unwrap_or(&mut []);
+        let factor = shrink(row, c);
+        row.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+    }
+}
+
+/// Factor that brings a point into the ball; 1 where it lies inside.
+fn shrink(x: &[f32], c: f64) -> f64 {
     let length = libm::sqrt(c * squared_norm(x));
-    scaled(x, if length > PROJECTION_LIMIT { PROJECTION_LIMIT / length } else { 1.0 })
+    if length > PROJECTION_LIMIT {
+        PROJECTION_LIMIT / length
+    } else {
+        1.0
+    }
 }
 
 /// 1 − c‖row‖², or the error that names the row.

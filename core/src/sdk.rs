@@ -17,8 +17,8 @@ use core::str::FromStr;
 pub mod prelude {
     pub use super::{AttentionBuilder, AttentionConfig, AttentionType};
     pub use crate::{
-        Attention, AttentionState, CrossAttention, Error, HyperbolicAttention, LinearAttention,
-        MultiHeadAttention, Options, Result, ScaledDotProductAttention, SelfAttention,
+        Attention, AttentionState, CrossAttention, Error, HyperbolicAttention, Inputs, LinearAttention,
+        MultiHeadAttention, Options, Result, ScaledDotProductAttention, SelfAttention, Threads, Workspace,
     };
 }
 

@@ -1,7 +1,9 @@
 //! Shapes, checked once at the door (D33): behind it, every slice has the length its reader expects.
 
 use crate::error::{Error, Needed, Result};
+use crate::kernels::rows::Pick;
 use crate::options::Options;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// Sizes of one attention call.
@@ -18,21 +20,15 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Checks the three tensors against each other; `query_name` is the first one's name in the caller's signature.
-    pub fn check(
-        query_name: &'static str,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
-    ) -> Result<Self> {
-        let m = rows(query_name, queries.len(), dim)?;
-        let n = rows("keys", keys.len(), dim)?;
-        let value_dim = values.len() / n;
-        if value_dim == 0 || !values.len().is_multiple_of(n) {
-            return Err(length("values", values.len(), Needed::MultipleOf(n)));
+    /// Checks the lengths of the three tensors against each other.
+    pub fn check(queries: usize, dim: usize, keys: usize, values: usize) -> Result<Self> {
+        let m = rows("queries", queries, dim)?;
+        let n = rows("keys", keys, dim)?;
+        let value_dim = values / n;
+        if value_dim == 0 || !values.is_multiple_of(n) {
+            return Err(length("values", values, Needed::MultipleOf(n)));
         }
-        product(query_name, &[m, value_dim])?;
+        product("queries", &[m, value_dim])?;
         Ok(Shape { queries: m, dim, keys: n, value_dim })
     }
 
@@ -121,18 +117,24 @@ pub(crate) fn neighbors(options: &Options<'_>) -> Result<Option<usize>> {
     }
 }
 
-/// Indices of the keys a mask lets take part; `None` where all do.
-pub(crate) fn allowed(mask: Option<&[bool]>, keys: usize) -> Result<Option<Vec<usize>>> {
-    let Some(mask) = mask else { return Ok(None) };
+/// The keys a mask lets take part: a range where they stand together, else their indices, kept in `buffer`.
+pub(crate) fn allowed<'a>(
+    mask: Option<&[bool]>,
+    keys: usize,
+    buffer: &'a mut Vec<usize>,
+) -> Result<Pick<'a>> {
+    let Some(mask) = mask else { return Ok(Pick::first(keys)) };
     if mask.len() != keys {
         return Err(length("mask", mask.len(), Needed::Exactly(keys)));
     }
-    let kept: Vec<usize> =
-        mask.iter().enumerate().filter_map(|(index, &keep)| keep.then_some(index)).collect();
-    match kept.len() {
-        0 => Err(Error::AllMasked),
-        all if all == keys => Ok(None),
-        _ => Ok(Some(kept)),
+    buffer.clear();
+    buffer.extend(mask.iter().enumerate().filter_map(|(index, &keep)| keep.then_some(index)));
+    match (buffer.first(), buffer.last()) {
+        (Some(&start), Some(&last)) if last - start + 1 == buffer.len() => {
+            Ok(Pick::Range { start, len: buffer.len() })
+        }
+        (Some(_), _) => Ok(Pick::List(buffer)),
+        _ => Err(Error::AllMasked),
     }
 }
 
@@ -157,17 +159,9 @@ pub(crate) fn first_non_finite(tensor: &[f32]) -> Option<usize> {
     tensor.iter().position(|x| !x.is_finite())
 }
 
-/// Looks for the cause of a result that is not finite (D46).
-///
-/// Called only after the result was seen not to be finite, so that finite calls do not pay for it.
-pub(crate) fn blame(out: &[f32], inputs: &[(&'static str, &[f32])]) -> Result<()> {
-    let Some(index) = first_non_finite(out) else { return Ok(()) };
-    Err(blame_inputs(inputs).unwrap_or(Error::Overflow { index }))
-}
-
 /// The first non-finite element of these tensors, as an error.
-pub(crate) fn blame_inputs(inputs: &[(&'static str, &[f32])]) -> Option<Error> {
+pub(crate) fn blame_inputs(inputs: &[(&'static str, Tensor<'_>)]) -> Option<Error> {
     inputs.iter().find_map(|&(argument, tensor)| {
-        first_non_finite(tensor).map(|index| Error::NonFinite { argument, index })
+        tensor.first_non_finite().map(|index| Error::NonFinite { argument, index })
     })
 }

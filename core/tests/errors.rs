@@ -51,7 +51,7 @@ fn shapes() {
     assert_eq!(fault(two.forward_batch(&[1.0; 3], 3, &k, &v, &PLAIN)), ("parameter", "dim"));
     assert_eq!(fault(two.forward_batch(&[], 0, &k, &v, &PLAIN)), ("parameter", "dim"));
     assert_eq!(
-        two.forward_into(&q, 2, &k, &v, &PLAIN, &mut [0.0; 2]),
+        two.forward_into(&Inputs::new(&q, 2, &k, &v), &PLAIN, &mut Workspace::new(), &mut [0.0; 2]),
         Err(Error::Length { argument: "out", found: 2, needed: Needed::Exactly(1) })
     );
     let free = HyperbolicAttention::new(1.0).unwrap();

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Random, KINDS};
-use ruvector_attention::{poincare, AttentionState, Kernel, Options};
+use ruvector_attention::{poincare, AttentionState, Inputs, Kernel, Options, Workspace};
 
 /// Numbers of every kind, the awkward ones often.
 fn number(random: &mut Random) -> f32 {
@@ -72,7 +72,8 @@ fn any_call_ends_well() {
             }
         }
         let _ = attention.forward_with(&queries, &keys, &values, &options);
-        let _ = attention.forward_into(&queries, claimed, &keys, &values, &options, &mut [0.0; 7]);
+        let inputs = Inputs::new(&queries, claimed, &keys, &values);
+        let _ = attention.forward_into(&inputs, &options, &mut Workspace::new(), &mut [0.0; 7]);
         let widths = [value_dim, value_dim, 1, 0, usize::MAX];
         let start = Options { mask: None, ..options };
         if let Ok(mut state) = attention.stream(&queries, claimed, widths[random.below(5)], &start) {

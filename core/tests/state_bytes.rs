@@ -100,8 +100,8 @@ fn forged_fields_are_named() {
     // No keys seen, but sums of some.
     assert!(reason(state(None), 64, &size(0)).contains("sums"));
     // The first partial's sum: less than the weight of its best key, or not a number.
-    assert!(reason(state(None), sums + 4, &0.25_f64.to_le_bytes()).contains("sums"));
-    assert!(reason(state(None), sums + 4, &f64::NAN.to_le_bytes()).contains("sums"));
+    assert!(reason(state(None), sums + 8, &0.25_f64.to_le_bytes()).contains("sums"));
+    assert!(reason(state(None), sums + 8, &f64::NAN.to_le_bytes()).contains("sums"));
     // More candidates than k.
     assert!(reason(state(Some(2)), sums, &size(3)).contains("candidates"));
 }

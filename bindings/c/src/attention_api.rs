@@ -1,8 +1,8 @@
 //! Making, using and freeing an attention.
 
 use attention::{
-    Attention, CrossAttention, HyperbolicAttention, LinearAttention, MultiHeadAttention, Options,
-    ScaledDotProductAttention, SelfAttention,
+    Attention, CrossAttention, HyperbolicAttention, Inputs, LinearAttention, MultiHeadAttention, Options,
+    ScaledDotProductAttention, SelfAttention, Workspace,
 };
 
 use crate::memory::{reference, slice, slice_mut, write};
@@ -188,8 +188,10 @@ pub unsafe extern "C" fn rvattn_forward(
         let values = unsafe { slice(values, values_len, "values") }?;
         // SAFETY: by this function's contract.
         let out = unsafe { slice_mut(out, out_len, "out") }?;
-        let run =
-            |options: &Options<'_>| Ok(attention.0.forward_into(queries, dim, keys, values, options, out)?);
+        let inputs = Inputs::new(queries, dim, keys, values);
+        let run = |options: &Options<'_>| {
+            Ok(attention.0.forward_into(&inputs, options, &mut Workspace::new(), out)?)
+        };
         // SAFETY: by this function's contract.
         unsafe { with_options(options, run) }
     })

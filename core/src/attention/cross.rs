@@ -1,14 +1,11 @@
 //! Cross and self attention: scaled dot-product attention by the roles of its tensors.
 
-use super::engine::{self, Mechanism, Settings};
-use super::stream::AttentionState;
+use super::common::{configurable, selective, Common};
 use super::Attention;
 use crate::error::Result;
 use crate::options::Options;
 use crate::shape;
 use alloc::vec::Vec;
-
-const MECHANISM: Mechanism = Mechanism::Dot { heads: 1 };
 
 /// m queries over another memory: softmax(q·kᵀ / √d) · v.
 ///
@@ -25,54 +22,22 @@ const MECHANISM: Mechanism = Mechanism::Dot { heads: 1 };
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CrossAttention {
-    dim: usize,
-    settings: Settings,
+    common: Common,
 }
 
 impl CrossAttention {
     /// For queries and keys of length `dim` ≥ 1.
     pub fn new(dim: usize) -> Result<Self> {
-        Ok(Self { dim: shape::positive("dim", dim)?, settings: Settings::default() })
+        Ok(Self { common: Common::one_head("cross-attention", dim)? })
     }
 }
 
-super::configurable!(CrossAttention);
+configurable!(CrossAttention);
+selective!(CrossAttention);
 
 impl Attention for CrossAttention {
-    fn kind(&self) -> &'static str {
-        "cross-attention"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
-    }
-
-    fn forward_into(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
-        options: &Options<'_>,
-        out: &mut [f32],
-    ) -> Result<()> {
-        shape::batch_dim(dim, self.dim())?;
-        engine::forward(MECHANISM, &self.settings, queries, dim, keys, values, options, out)
-    }
-
-    fn stream(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        value_dim: usize,
-        options: &Options<'_>,
-    ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim())?;
-        AttentionState::start(MECHANISM, &self.settings, queries, dim, value_dim, options)
+    fn common(&self) -> &Common {
+        &self.common
     }
 }
 
@@ -93,61 +58,30 @@ impl Attention for CrossAttention {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelfAttention {
-    dim: usize,
-    settings: Settings,
+    common: Common,
 }
 
 impl SelfAttention {
     /// For queries and keys of length `dim` ≥ 1.
     pub fn new(dim: usize) -> Result<Self> {
-        Ok(Self { dim: shape::positive("dim", dim)?, settings: Settings::default() })
+        Ok(Self { common: Common::one_head("self-attention", dim)? })
     }
 
     /// Attends with each row of `x`, flat `[n·dim]`, over all of them; returns `[n·dim]`.
     ///
     /// Errors name the argument `x` where its length or an element is at fault.
     pub fn attend(&self, x: &[f32], options: &Options<'_>) -> Result<Vec<f32>> {
-        shape::rows("x", x.len(), self.dim)?;
-        self.forward_batch(x, self.dim, x, x, options).map_err(|error| error.renamed("queries", "x"))
+        let dim = self.common.dim.unwrap_or(0);
+        shape::rows("x", x.len(), dim)?;
+        self.forward_batch(x, dim, x, x, options).map_err(|error| error.renamed("queries", "x"))
     }
 }
 
-super::configurable!(SelfAttention);
+configurable!(SelfAttention);
+selective!(SelfAttention);
 
 impl Attention for SelfAttention {
-    fn kind(&self) -> &'static str {
-        "self-attention"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
-    }
-
-    fn forward_into(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
-        options: &Options<'_>,
-        out: &mut [f32],
-    ) -> Result<()> {
-        shape::batch_dim(dim, self.dim())?;
-        engine::forward(MECHANISM, &self.settings, queries, dim, keys, values, options, out)
-    }
-
-    fn stream(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        value_dim: usize,
-        options: &Options<'_>,
-    ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim())?;
-        AttentionState::start(MECHANISM, &self.settings, queries, dim, value_dim, options)
+    fn common(&self) -> &Common {
+        &self.common
     }
 }

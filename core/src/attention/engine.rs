@@ -1,265 +1,300 @@
-//! What the softmax mechanisms share: one call's tensors, seen query by query and head by head.
+//! One call of a softmax mechanism: its parts, spread over threads, and their sums.
+//!
+//! How a call is divided depends on its shape alone, and sums are joined in the order of the keys: any number of
+//! threads gives the same bits (D50).
 
-use super::softmax::{self, Ball, Dropout, Geometry, Partial, Scratch, Task};
-use super::tiled;
-use crate::dispatch::Kernel;
+use super::common::Common;
+use super::dropout::Dropout;
+use super::memory::{self, Memory};
+use super::partial::Partial;
+use super::softmax::{block_rows, sized, Best, Task};
+use super::tiled::{self, Head, Packed, TILE};
+use super::workspace::{Hand, Hands, Sums, Workspace};
 use crate::error::{Error, Result};
-use crate::kernels::rows::{Pick, Rows};
+use crate::inputs::Inputs;
+use crate::kernels::rows::Pick;
 use crate::options::Options;
-use crate::poincare;
-use crate::shape::{self, Shape};
-use alloc::vec;
-use alloc::vec::Vec;
+use crate::shape;
+use crate::threads::Threads;
 
-/// Which mathematics a computation follows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Mechanism {
-    /// Scaled dot-product attention in one or more heads.
-    Dot {
-        /// Number of heads that split each row.
-        heads: usize,
-    },
-    /// Hyperbolic attention of curvature −c.
-    Ball {
-        /// c.
-        c: f64,
-    },
-    /// Linear attention.
-    Linear,
-}
+/// What takes the finished sums of a query and head; called once for each, in any order.
+pub(crate) type Take<'a> = dyn FnMut(usize, usize, &Partial) + Send + 'a;
 
-impl Mechanism {
-    pub fn heads(&self) -> usize {
-        match self {
-            Mechanism::Dot { heads } => *heads,
-            _ => 1,
-        }
-    }
-
-    pub fn curvature(&self) -> Option<f64> {
-        match self {
-            Mechanism::Ball { c } => Some(*c),
-            _ => None,
-        }
-    }
-
-    /// Checks the widths that follow from the mechanism: heads divide them, points keep their dimension.
-    pub fn check_widths(&self, values: usize, shape: &Shape) -> Result<()> {
-        let heads = self.heads();
-        if !shape.value_dim.is_multiple_of(heads) {
-            // The smallest length that keeps the number of rows and divides.
-            let needed = crate::error::Needed::MultipleOf(shape.keys.saturating_mul(heads));
-            return Err(shape::length("values", values, needed));
-        }
-        Ok(())
-    }
-}
-
-/// What a mechanism was configured with beyond its mathematics.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(crate) struct Settings {
-    pub kernel: Kernel,
-    /// k of top-k where a call names none.
+/// Queries over a memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub memory: &'a Memory<'a>,
+    pub queries: &'a [f32],
+    /// 1 − c‖q‖² of each query; 1 outside the ball.
+    pub query_gaps: &'a [f64],
+    /// Number of leading keys that a query sees.
+    pub visible: &'a (dyn Fn(usize) -> usize + Sync),
     pub neighbors: Option<usize>,
-    /// Probability that training drops a weight.
-    pub dropout: f64,
-}
-
-impl Settings {
-    /// A call's options, completed from the settings.
-    pub fn complete<'a>(&self, options: &Options<'a>) -> Options<'a> {
-        Options { neighbors: options.neighbors.or(self.neighbors), ..*options }
-    }
-
-    /// The dropout of this call: none at inference.
-    pub fn dropout(&self, options: &Options<'_>) -> Option<Dropout> {
-        let probability = self.dropout;
-        options.training.filter(|_| probability > 0.0).map(|seed| Dropout { probability, seed })
-    }
-}
-
-/// Keys and values prepared for any number of queries.
-pub(crate) struct Memory<'a> {
-    pub mechanism: Mechanism,
-    pub kernel: Kernel,
-    pub shape: Shape,
-    keys: &'a [f32],
-    values: &'a [f32],
-    /// Keys that take part; `None` means all.
-    allowed: Option<Vec<usize>>,
-    key_gaps: Vec<f64>,
-    conformal: Vec<f64>,
-    /// Whether sums of the values need `f64`.
-    near_boundary: bool,
-}
-
-impl<'a> Memory<'a> {
-    /// Applies the mask and, in the ball, computes what depends on keys and values alone.
-    pub fn new(
-        mechanism: Mechanism,
-        kernel: Kernel,
-        shape: Shape,
-        keys: &'a [f32],
-        values: &'a [f32],
-        mask: Option<&[bool]>,
-    ) -> Result<Self> {
-        let allowed = shape::allowed(mask, shape.keys)?;
-        let mut memory = Memory {
-            mechanism,
-            kernel,
-            shape,
-            keys,
-            values,
-            allowed,
-            key_gaps: Vec::new(),
-            conformal: Vec::new(),
-            near_boundary: false,
-        };
-        if let Mechanism::Ball { c } = mechanism {
-            let pick = memory.pick(shape.keys);
-            let key_gaps = gaps("keys", keys, shape.dim, pick, c, kernel)?;
-            let mut conformal = gaps("values", values, shape.value_dim, pick, c, kernel)?;
-            let near_boundary = conformal.iter().any(|&gap| gap < 1.0 - EXACT_FROM);
-            conformal.iter_mut().for_each(|gap| *gap = 2.0 / *gap);
-            memory.key_gaps = key_gaps;
-            memory.conformal = conformal;
-            memory.near_boundary = near_boundary;
-        }
-        Ok(memory)
-    }
-
-    /// The keys among the first `visible` that take part.
-    pub fn pick(&self, visible: usize) -> Pick<'_> {
-        match &self.allowed {
-            None => Pick::first(visible),
-            Some(allowed) => {
-                let end = allowed.partition_point(|&key| key < visible);
-                Pick::List(allowed.get(..end).unwrap_or(allowed))
-            }
-        }
-    }
-
-    /// One head of one query over this memory. In the ball, `query_gap` is 1 − c‖q‖².
-    pub fn task<'t>(&'t self, query: &'t [f32], query_gap: f64, index: usize, head: usize) -> Task<'t> {
-        let heads = self.mechanism.heads();
-        let width = self.shape.dim / heads;
-        let value_width = self.shape.value_dim / heads;
-        let geometry = match self.mechanism {
-            Mechanism::Ball { c } => Geometry::Ball(Ball {
-                c,
-                query_gap,
-                key_gaps: &self.key_gaps,
-                conformal: &self.conformal,
-                near_boundary: self.near_boundary,
-            }),
-            _ => Geometry::Dot { scale: (1.0 / libm::sqrt(width as f64)) as f32 },
-        };
-        Task {
-            kernel: self.kernel,
-            geometry,
-            query: query.get(head * width..(head + 1) * width).unwrap_or(&[]),
-            keys: Rows::column_block(self.keys, self.shape.dim, head * width, width),
-            values: Rows::column_block(self.values, self.shape.value_dim, head * value_width, value_width),
-            dropout: None,
-            stream: (index as u64).wrapping_mul(heads as u64).wrapping_add(head as u64),
-        }
-    }
-}
-
-/// c‖x‖² from which 1 − c‖x‖² and sums of points are computed in `f64`: below, 1 − c‖x‖² ≥ 1/4 keeps all but two bits of
-/// an `f32`, and so does the midpoint, whose √(1 − c‖m‖²) is then at least (1 − 3/4)/(1 + 3/4) = 1/7.
-const EXACT_FROM: f64 = 0.75;
-
-/// 1 − c‖row‖² of the picked rows (1 for the others), or the error that names tensor and row.
-pub(crate) fn gaps(
-    argument: &'static str,
-    tensor: &[f32],
-    width: usize,
-    pick: Pick<'_>,
-    c: f64,
-    kernel: Kernel,
-) -> Result<Vec<f64>> {
-    let rows = Rows::packed(tensor, width);
-    let mut gaps = vec![0.0; rows.count()];
-    kernel.squared_norms(rows, EXACT_FROM / c, &mut gaps);
-    let check = |row: usize, squared: f64| {
-        if squared.is_finite() {
-            return poincare::gap_of(argument, row, squared, c);
-        }
-        // A finite f32 squared cannot overflow an f64.
-        let index = rows.get(row).and_then(|row| row.first_non_finite()).unwrap_or(0);
-        Err(Error::NonFinite { argument, index: row * width + index })
-    };
-    for i in 0..pick.len() {
-        let row = pick.row(i);
-        if let Some(gap) = gaps.get_mut(row) {
-            *gap = check(row, *gap)?;
-        }
-    }
-    Ok(gaps)
-}
-
-/// 1 − c‖q‖² of each query in the ball; 1 elsewhere.
-pub(crate) fn query_gaps(
-    mechanism: Mechanism,
-    argument: &'static str,
-    queries: &[f32],
-    dim: usize,
-    kernel: Kernel,
-) -> Result<Vec<f64>> {
-    let count = queries.len() / dim.max(1);
-    match mechanism.curvature() {
-        Some(c) => gaps(argument, queries, dim, Pick::first(count), c, kernel),
-        None => Ok(vec![1.0; count]),
-    }
+    pub dropout: Option<Dropout>,
 }
 
 /// One call of a softmax mechanism.
-#[allow(clippy::too_many_arguments)] // The tensors of the public trait and where they go.
 pub(crate) fn forward(
-    mechanism: Mechanism,
-    settings: &Settings,
-    queries: &[f32],
-    dim: usize,
-    keys: &[f32],
-    values: &[f32],
+    common: &Common,
+    inputs: &Inputs<'_>,
     options: &Options<'_>,
+    workspace: &mut Workspace,
     out: &mut [f32],
 ) -> Result<()> {
+    let (mechanism, settings) = (common.mechanism, &common.settings);
     let options = settings.complete(options);
-    let shape = Shape::check("queries", queries, dim, keys, values)?;
-    mechanism.check_widths(values.len(), &shape)?;
+    let shape = inputs.check(common.dim)?;
+    mechanism.check_widths(inputs.values.len(), &shape)?;
     shape.check_output(out)?;
-    let neighbors = shape::neighbors(&options)?;
-    let memory = Memory::new(mechanism, settings.kernel, shape, keys, values, options.mask)?;
-    let query_gaps = query_gaps(mechanism, "queries", queries, dim, settings.kernel)?;
-
-    let dropout = settings.dropout(&options);
+    let neighbors = shape::neighbors(&options)?.filter(|&k| k < shape.keys);
+    let Workspace { memory: buffers, query_gaps, hands, .. } = workspace;
+    let tensors = (inputs.keys, inputs.values);
+    let memory = Memory::new(mechanism, settings.kernel, shape, tensors, options.mask, buffers)?;
+    memory::query_gaps(mechanism, inputs.queries, shape.dim, settings.kernel, query_gaps)?;
     let visible = |query: usize| shape.visible(query, options.causal);
     if let Some(query) = (0..shape.queries).find(|&query| memory.pick(visible(query)).len() == 0) {
         return Err(Error::NoVisibleKey { query });
     }
+    let call = Call {
+        memory: &memory,
+        queries: inputs.queries,
+        query_gaps,
+        visible: &visible,
+        neighbors,
+        dropout: settings.dropout(&options),
+    };
     let heads = mechanism.heads();
-    let value_width = shape.value_dim / heads;
-    if neighbors.is_none_or(|k| k >= shape.keys) && tiled::is_worth_it(&memory) {
-        tiled::attend(&memory, queries, &visible, dropout, |query, head, partial| {
-            if let Some(result) = out.chunks_exact_mut(value_width).nth(query * heads + head) {
-                partial.finish(None, result);
-            }
+    let width = shape.value_dim / heads;
+    call.run(&settings.threads, hands, &mut |query, head, partial| {
+        let start = query * shape.value_dim + head * width;
+        if let Some(result) = out.get_mut(start..start + width) {
+            partial.finish(mechanism.curvature(), result);
+        }
+    });
+    inputs.blame(out)
+}
+
+impl Call<'_> {
+    /// Computes all sums and hands those of each query and head to `take`.
+    pub fn run(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+        if self.neighbors.is_none() && tiled::is_worth_it(self.memory) {
+            return self.run_tiles(threads, hands, take);
+        }
+        let segments = Segments::of(self.memory);
+        match self.neighbors {
+            _ if segments.count == 1 => self.run_queries(threads, hands, take),
+            None => self.run_segments(segments, threads, hands, take),
+            Some(k) => self.run_best(k, segments, threads, hands, take),
+        }
+    }
+
+    /// Nanoseconds that one thread needs, roughly: the keys and values that every query reads.
+    fn duration(&self) -> f64 {
+        let shape = self.memory.shape;
+        let read = shape.queries as f64 * shape.keys as f64 * (shape.dim + shape.value_dim) as f64;
+        read * (0.3 / self.memory.kernel.lanes() as f64).max(0.05)
+    }
+
+    /// Queries as parts, each with all its keys.
+    fn run_queries(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+        let (heads, queries) = (self.memory.mechanism.heads(), self.memory.shape.queries);
+        let hands = hands.of(threads.worth(self.duration()));
+        let work = |hand: &mut Hand, query: usize| self.attend(query, hand);
+        threads.run(hands, queries, &work, &mut |query, hand| {
+            (0..heads).zip(&hand.partials).for_each(|(head, partial)| take(query, head, partial));
         });
-    } else {
-        let mut scratch = Scratch::default();
-        let mut partial = Partial::new(value_width);
-        let pairs = queries.chunks_exact(dim).zip(out.chunks_exact_mut(shape.value_dim));
-        for (index, ((query, result), &query_gap)) in pairs.zip(&query_gaps).enumerate() {
-            let pick = memory.pick(visible(index));
-            for (head, result) in result.chunks_exact_mut(value_width).enumerate() {
-                let task = Task { dropout, ..memory.task(query, query_gap, index, head) };
-                partial.reset();
-                softmax::attend(&task, pick, neighbors, &mut scratch, &mut partial);
-                partial.finish(mechanism.curvature(), result);
+    }
+
+    /// Pairs of a query and a segment of the keys as parts.
+    fn run_segments(&self, segments: Segments, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+        let (heads, queries) = (self.memory.mechanism.heads(), self.memory.shape.queries);
+        let worth = threads.worth(self.duration());
+        let (hands, Sums { partials, .. }) = hands.with_sums(worth);
+        let parts = queries * segments.count;
+        partials.resize_with(partials.len().max(parts * heads), || Partial::new(0));
+        let work = |hand: &mut Hand, part: usize| {
+            let pick = segments.pick(self.pick(part / segments.count), part % segments.count);
+            self.attend_keys(part / segments.count, pick, hand);
+        };
+        threads.run(hands, parts, &work, &mut |part, hand| {
+            partials
+                .iter_mut()
+                .skip(part * heads)
+                .zip(&mut hand.partials)
+                .for_each(|(a, b)| core::mem::swap(a, b));
+        });
+        for (query, sums) in partials.chunks_mut(segments.count * heads).take(queries).enumerate() {
+            let (first, others) = sums.split_at_mut(heads);
+            for (head, whole) in first.iter_mut().enumerate() {
+                others.iter().skip(head).step_by(heads).for_each(|sum| whole.merge(sum));
+                take(query, head, whole);
             }
         }
     }
-    shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])
+
+    /// Top-k of many keys: their scores by segments, then the selection.
+    fn run_best(
+        &self,
+        k: usize,
+        segments: Segments,
+        threads: &Threads,
+        hands: &mut Hands,
+        take: &mut Take<'_>,
+    ) {
+        let (heads, keys) = (self.memory.mechanism.heads(), self.memory.shape.keys);
+        let queries = self.memory.shape.queries;
+        let worth = threads.worth(self.duration() / (2 * queries) as f64);
+        let (hands, Sums { scores, .. }) = hands.with_sums(worth);
+        let scores = sized(scores, heads * keys);
+        for query in 0..queries {
+            let pick = self.pick(query);
+            let work = |hand: &mut Hand, part: usize| self.score(query, segments.pick(pick, part), hand);
+            threads.run(hands, segments.count, &work, &mut |part, hand| {
+                let (start, len) = (part * segments.rows, segments.pick(pick, part).len());
+                for (head, part) in (0..heads).zip(hand.scores.chunks_exact(len.max(1))) {
+                    let to = head * keys + start;
+                    scores.get_mut(to..to + len).unwrap_or(&mut []).copy_from_slice(part);
+                }
+            });
+            let Some(hand) = hands.first_mut().map(crate::threads::exclusive) else { return };
+            self.select(query, k, scores, keys, hand);
+            (0..heads).zip(&hand.partials).for_each(|(head, partial)| take(query, head, partial));
+        }
+    }
+
+    /// Tiles of queries of one head as parts, after the heads were packed.
+    fn run_tiles(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+        let (memory, shape) = (self.memory, self.memory.shape);
+        let (heads, tiles) = (memory.mechanism.heads(), shape.queries.div_ceil(TILE));
+        let (hands, Sums { packed, .. }) = hands.with_sums(threads.worth(self.tiles_duration()));
+        packed.resize_with(packed.len().max(heads), Packed::default);
+        let packed = packed.get_mut(..heads).unwrap_or_default();
+        threads.run_each(hands, packed, &|head, packed| packed.pack(memory, head));
+        let packed = &*packed;
+        let place = |part: usize| {
+            // In causal order the last tiles see the most keys: they come first, so that no thread is left alone with one.
+            (part % heads, (tiles - 1 - part / heads) * TILE)
+        };
+        let work = |hand: &mut Hand, part: usize| {
+            let (index, first) = place(part);
+            let Some(packed) = packed.get(index) else { return };
+            let head = Head { memory, packed, queries: self.queries, index, dropout: self.dropout };
+            head.attend_tile(first, TILE.min(shape.queries - first), self.visible, &mut hand.tile);
+        };
+        threads.run(hands, heads * tiles, &work, &mut |part, hand| {
+            let (head, first) = place(part);
+            (first..).zip(hand.tile.partials()).for_each(|(query, partial)| take(query, head, partial));
+        });
+    }
+
+    /// Nanoseconds that one thread needs, roughly: two floating-point operations a product.
+    fn tiles_duration(&self) -> f64 {
+        let shape = self.memory.shape;
+        let products = shape.queries as f64 * shape.keys as f64 * (shape.dim + shape.value_dim) as f64;
+        products * 0.2 / self.memory.kernel.lanes() as f64
+    }
+
+    /// The keys that a query sees.
+    fn pick(&self, query: usize) -> Pick<'_> {
+        self.memory.pick((self.visible)(query))
+    }
+
+    pub fn task(&self, query: usize, head: usize) -> Task<'_> {
+        let dim = self.memory.shape.dim;
+        let row = self.queries.get(query * dim..(query + 1) * dim).unwrap_or(&[]);
+        let gap = self.query_gaps.get(query).copied().unwrap_or(1.0);
+        self.memory.task(row, gap, query, head, self.dropout)
+    }
+
+    /// Attends with all heads of a query, and leaves their sums with the hand.
+    fn attend(&self, query: usize, hand: &mut Hand) {
+        let pick = self.pick(query);
+        let Some(k) = self.neighbors.filter(|&k| k < pick.len()) else {
+            return self.attend_keys(query, pick, hand);
+        };
+        self.score(query, pick, hand);
+        let scores = core::mem::take(&mut hand.scores);
+        self.select(query, k, &scores, pick.len(), hand);
+        hand.scores = scores;
+    }
+
+    /// Attends to these keys: block by block with all heads, so that rows are read in the order of their addresses.
+    fn attend_keys(&self, query: usize, pick: Pick<'_>, hand: &mut Hand) {
+        let shape = self.memory.shape;
+        self.empty(hand);
+        let rows = block_rows(shape.dim.max(shape.value_dim));
+        for from in (0..pick.len()).step_by(rows) {
+            let block = pick.part(from, rows);
+            for (head, partial) in hand.partials.iter_mut().enumerate() {
+                self.task(query, head).add_block(block, &mut hand.scratch, partial);
+            }
+        }
+    }
+
+    /// Scores of these keys, head after head.
+    fn score(&self, query: usize, pick: Pick<'_>, hand: &mut Hand) {
+        let heads = self.memory.mechanism.heads();
+        let scores = sized(&mut hand.scores, heads * pick.len());
+        for (head, scores) in scores.chunks_exact_mut(pick.len().max(1)).enumerate() {
+            self.task(query, head).score(pick, scores, &mut hand.scratch);
+        }
+    }
+
+    /// Attends to the k best keys of each head, whose scores stand `stride` apart.
+    fn select(&self, query: usize, k: usize, scores: &[f32], stride: usize, hand: &mut Hand) {
+        let pick = self.pick(query);
+        self.empty(hand);
+        for (head, (partial, scores)) in hand.partials.iter_mut().zip(scores.chunks_exact(stride)).enumerate()
+        {
+            let scores = scores.get(..pick.len()).unwrap_or(scores);
+            self.task(query, head).add_best(pick, k, scores, &mut hand.scratch, partial);
+        }
+    }
+
+    /// The k best keys that a head of a query sees.
+    pub fn best<'h>(&self, query: usize, head: usize, hand: &'h mut Hand) -> &'h Best {
+        let pick = self.pick(query);
+        let scores = sized(&mut hand.scores, pick.len());
+        self.task(query, head).score(pick, scores, &mut hand.scratch);
+        hand.scratch.best.select(scores, pick, self.neighbors.unwrap_or(usize::MAX));
+        &hand.scratch.best
+    }
+
+    /// Empties the hand's sums, one a head.
+    fn empty(&self, hand: &mut Hand) {
+        let heads = self.memory.mechanism.heads();
+        let width = self.memory.shape.value_dim / heads;
+        hand.partials.resize_with(heads, || Partial::new(width));
+        hand.partials.iter_mut().for_each(|partial| partial.reset(width));
+    }
+}
+
+/// How the keys of one query are divided among threads.
+#[derive(Clone, Copy)]
+struct Segments {
+    count: usize,
+    rows: usize,
+}
+
+impl Segments {
+    /// Segments long enough that sharing them out costs little, and at most 64; a function of the shape alone.
+    fn of(memory: &Memory<'_>) -> Self {
+        /// A mebibyte of `f32`: 20 µs from the caches, 60 from memory.
+        const ELEMENTS: usize = 1 << 18;
+        /// Queries from which on the queries themselves are parts enough.
+        const QUERIES: usize = 8;
+        let shape = memory.shape;
+        let width = shape.dim.saturating_add(shape.value_dim);
+        if shape.queries >= QUERIES {
+            return Segments { count: 1, rows: shape.keys };
+        }
+        let block = block_rows(shape.dim.max(shape.value_dim));
+        let rows = (ELEMENTS / width.max(1)).max(shape.keys.div_ceil(64)).next_multiple_of(block);
+        Segments { count: shape.keys.div_ceil(rows), rows }
+    }
+
+    /// A segment of these keys; empty where they are fewer.
+    fn pick<'a>(&self, pick: Pick<'a>, segment: usize) -> Pick<'a> {
+        pick.part(segment * self.rows, self.rows)
+    }
 }

@@ -1,13 +1,16 @@
 //! Hyperbolic attention in the Poincaré ball.
 
-use super::engine::{self, Mechanism, Settings};
+use super::common::{configurable, selective, Common, Mechanism};
+use super::engine;
 use super::stream::AttentionState;
+use super::workspace::Workspace;
 use super::Attention;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
+use crate::kernels::rows::Rows;
 use crate::options::Options;
 use crate::poincare;
 use crate::shape;
-use alloc::borrow::Cow;
 
 /// Attention by distance in the Poincaré ball of curvature −c.
 ///
@@ -33,26 +36,21 @@ use alloc::borrow::Cow;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct HyperbolicAttention {
+    common: Common,
     curvature: f64,
-    dim: Option<usize>,
     project: bool,
-    settings: Settings,
 }
 
 impl HyperbolicAttention {
     /// For the ball of curvature −c, `curvature` = c > 0 and finite.
     pub fn new(curvature: f64) -> Result<Self> {
-        Ok(Self {
-            curvature: shape::curvature(curvature)?,
-            dim: None,
-            project: false,
-            settings: Settings::default(),
-        })
+        let mechanism = Mechanism::Ball { c: shape::curvature(curvature)? };
+        Ok(Self { common: Common::new("hyperbolic", None, mechanism), curvature, project: false })
     }
 
     /// Accepts queries of this length only; without it, of any length.
     pub fn with_dim(mut self, dim: usize) -> Result<Self> {
-        self.dim = Some(shape::positive("dim", dim)?);
+        self.common.dim = Some(shape::positive("dim", dim)?);
         Ok(self)
     }
 
@@ -67,50 +65,35 @@ impl HyperbolicAttention {
     pub fn curvature(&self) -> f64 {
         self.curvature
     }
-
-    fn mechanism(&self) -> Mechanism {
-        Mechanism::Ball { c: self.curvature }
-    }
-
-    /// The tensor, with each row of `width` projected where that was asked for. Rows that are not finite stay so.
-    fn inside<'a>(&self, tensor: &'a [f32], width: usize) -> Cow<'a, [f32]> {
-        if !self.project {
-            return Cow::Borrowed(tensor);
-        }
-        Cow::Owned(tensor.chunks(width).flat_map(|row| poincare::projected(row, self.curvature)).collect())
-    }
 }
 
-super::configurable!(HyperbolicAttention);
+configurable!(HyperbolicAttention);
+selective!(HyperbolicAttention);
 
 impl Attention for HyperbolicAttention {
-    fn kind(&self) -> &'static str {
-        "hyperbolic"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        self.dim
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn forward_into(
         &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
+        inputs: &Inputs<'_>,
         options: &Options<'_>,
+        workspace: &mut Workspace,
         out: &mut [f32],
     ) -> Result<()> {
-        shape::batch_dim(dim, self.dim)?;
-        let shape = shape::Shape::check("queries", queries, dim, keys, values)?;
-        let queries = self.inside(queries, dim);
-        let keys = self.inside(keys, dim);
-        let values = self.inside(values, shape.value_dim);
-        engine::forward(self.mechanism(), &self.settings, &queries, dim, &keys, &values, options, out)
+        if !self.project {
+            return engine::forward(&self.common, inputs, options, workspace, out);
+        }
+        let shape = inputs.check(self.common.dim)?;
+        let [mut queries, mut keys, mut values, spare] = core::mem::take(&mut workspace.projected);
+        poincare::project_rows(Rows::packed(inputs.queries, shape.dim), self.curvature, &mut queries);
+        poincare::project_rows(Rows::packed(inputs.keys, shape.dim), self.curvature, &mut keys);
+        poincare::project_rows(Rows::packed(inputs.values, shape.value_dim), self.curvature, &mut values);
+        let inside = Inputs::new(&queries, shape.dim, keys.as_slice(), values.as_slice());
+        let answered = engine::forward(&self.common, &inside, options, workspace, out);
+        workspace.projected = [queries, keys, values, spare];
+        answered
     }
 
     fn stream(
@@ -120,10 +103,9 @@ impl Attention for HyperbolicAttention {
         value_dim: usize,
         options: &Options<'_>,
     ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim)?;
         if self.project {
             return Err(Error::Unsupported { argument: "project", by: "streaming" });
         }
-        AttentionState::start(self.mechanism(), &self.settings, queries, dim, value_dim, options)
+        AttentionState::start(&self.common, queries, dim, value_dim, options)
     }
 }

@@ -1,15 +1,18 @@
 //! Linear attention.
 
-use super::engine::{Mechanism, Settings};
+use super::common::{configurable, Common, Mechanism};
 use super::softmax::BLOCK;
 use super::stream::AttentionState;
+use super::workspace::Workspace;
 use super::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::kernels::panels::{across, along, Matrices};
 use crate::kernels::rows::{Pick, Rows};
 use crate::options::Options;
 use crate::shape::{self, Shape};
+use crate::tensor::Tensor;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -33,66 +36,22 @@ const TILE: usize = 24;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearAttention {
-    dim: usize,
-    settings: Settings,
+    common: Common,
 }
 
 impl LinearAttention {
     /// For queries and keys of length `dim` ≥ 1.
     pub fn new(dim: usize) -> Result<Self> {
-        Ok(Self { dim: shape::positive("dim", dim)?, settings: Settings::default() })
-    }
-
-    /// Dropout that a training pass would ask for, in [0, 1). There are no weights to drop, so above 0 such a pass is
-    /// refused; inference is not concerned.
-    pub fn with_dropout(mut self, dropout: f64) -> Result<Self> {
-        self.settings.dropout = shape::dropout(dropout)?;
-        Ok(self)
-    }
-
-    /// Computes with this kernel instead of the detected one.
-    pub fn with_kernel(mut self, kernel: Kernel) -> Self {
-        self.settings.kernel = kernel;
-        self
+        let dim = shape::positive("dim", dim)?;
+        Ok(Self { common: Common::new("linear", Some(dim), Mechanism::Linear) })
     }
 }
 
+configurable!(LinearAttention);
+
 impl Attention for LinearAttention {
-    fn kind(&self) -> &'static str {
-        "linear"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
-    }
-
-    fn forward_into(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
-        options: &Options<'_>,
-        out: &mut [f32],
-    ) -> Result<()> {
-        shape::batch_dim(dim, self.dim())?;
-        let shape = Shape::check("queries", queries, dim, keys, values)?;
-        shape.check_output(out)?;
-        self.refuse(options)?;
-        let chunk = Chunk::new(shape, keys, values, options.mask)?;
-        let mut sums = Sums::new(dim, shape.value_dim);
-        sums.attend(
-            self.settings.kernel,
-            queries,
-            &chunk,
-            |query| shape.visible(query, options.causal),
-            out,
-        )?;
-        shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn stream(
@@ -102,21 +61,36 @@ impl Attention for LinearAttention {
         value_dim: usize,
         options: &Options<'_>,
     ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim())?;
-        self.refuse(options)?;
-        AttentionState::start(Mechanism::Linear, &self.settings, queries, dim, value_dim, options)
+        refuse(&self.common, options)?;
+        AttentionState::start(&self.common, queries, dim, value_dim, options)
     }
 }
 
-impl LinearAttention {
-    /// Refuses what takes single weights: there are none to select by or to drop.
-    fn refuse(&self, options: &Options<'_>) -> Result<()> {
-        let refused = |argument| Err(Error::Unsupported { argument, by: "linear attention" });
-        match options {
-            Options { neighbors: Some(_), .. } => refused("neighbors"),
-            options if self.settings.dropout(options).is_some() => refused("training"),
-            _ => Ok(()),
-        }
+/// One call of linear attention.
+pub(crate) fn forward(
+    common: &Common,
+    inputs: &Inputs<'_>,
+    options: &Options<'_>,
+    workspace: &mut Workspace,
+    out: &mut [f32],
+) -> Result<()> {
+    let shape = inputs.check(common.dim)?;
+    shape.check_output(out)?;
+    refuse(common, options)?;
+    let chunk = Chunk::new(shape, inputs.keys, inputs.values, options.mask, &mut workspace.memory.allowed)?;
+    let mut sums = Sums::new(shape.dim, shape.value_dim);
+    let visible = |query| shape.visible(query, options.causal);
+    sums.attend(common.settings.kernel, inputs.queries, &chunk, visible, out)?;
+    inputs.blame(out)
+}
+
+/// Refuses what takes single weights: there are none to select by or to drop.
+fn refuse(common: &Common, options: &Options<'_>) -> Result<()> {
+    let refused = |argument| Err(Error::Unsupported { argument, by: "linear attention" });
+    match options {
+        Options { neighbors: Some(_), .. } => refused("neighbors"),
+        options if common.settings.dropout(options).is_some() => refused("training"),
+        _ => Ok(()),
     }
 }
 
@@ -124,37 +98,41 @@ impl LinearAttention {
 pub(crate) struct Chunk<'a> {
     keys: Rows<'a>,
     values: Rows<'a>,
-    allowed: Option<Vec<usize>>,
+    allowed: Pick<'a>,
 }
 
 impl<'a> Chunk<'a> {
-    pub fn new(shape: Shape, keys: &'a [f32], values: &'a [f32], mask: Option<&[bool]>) -> Result<Self> {
+    pub fn new(
+        shape: Shape,
+        keys: Tensor<'a>,
+        values: Tensor<'a>,
+        mask: Option<&[bool]>,
+        buffer: &'a mut Vec<usize>,
+    ) -> Result<Self> {
+        let allowed = shape::allowed(mask, shape.keys, buffer)?;
         Ok(Chunk {
             keys: Rows::packed(keys, shape.dim),
             values: Rows::packed(values, shape.value_dim),
-            allowed: shape::allowed(mask, shape.keys)?,
+            allowed,
         })
     }
 
     /// Rows of which none may take part.
-    pub fn held(shape: Shape, keys: &'a [f32], values: &'a [f32], mask: &[bool]) -> Self {
-        let allowed = mask.iter().enumerate().filter_map(|(key, &keep)| keep.then_some(key)).collect();
-        Chunk {
-            keys: Rows::packed(keys, shape.dim),
-            values: Rows::packed(values, shape.value_dim),
-            allowed: Some(allowed),
-        }
+    pub fn held(
+        shape: Shape,
+        keys: Tensor<'a>,
+        values: Tensor<'a>,
+        mask: &[bool],
+        buffer: &'a mut Vec<usize>,
+    ) -> Self {
+        let allowed = shape::allowed(Some(mask), shape.keys, buffer).unwrap_or(Pick::first(0));
+        Chunk { keys: Rows::packed(keys, shape.dim), values: Rows::packed(values, shape.value_dim), allowed }
     }
 
     /// The rows from `start` to before `end` that take part.
     fn pick(&self, start: usize, end: usize) -> Pick<'_> {
-        match &self.allowed {
-            None => Pick::Range { start, len: end.saturating_sub(start) },
-            Some(allowed) => {
-                let place = |limit: usize| allowed.partition_point(|&key| key < limit);
-                Pick::List(allowed.get(place(start)..place(end)).unwrap_or(&[]))
-            }
-        }
+        let before = |limit| self.allowed.before(limit);
+        self.allowed.part(before(start), before(end).saturating_sub(before(start)))
     }
 }
 

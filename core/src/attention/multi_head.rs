@@ -1,14 +1,17 @@
 //! Multi-head attention.
 
-use super::engine::{self, Mechanism, Settings};
+use super::common::{configurable, selective, Common, Mechanism};
+use super::engine;
 use super::stream::AttentionState;
 use super::weights::MultiHeadWeights;
+use super::workspace::Workspace;
 use super::Attention;
 use crate::error::{Error, Needed, Result};
+use crate::inputs::Inputs;
 use crate::options::Options;
-use crate::shape::{self, Shape};
+use crate::shape;
 use alloc::sync::Arc;
-use alloc::vec;
+use alloc::vec::Vec;
 
 /// Scaled dot-product attention in each of several equal parts of the hidden dimension.
 ///
@@ -31,9 +34,9 @@ use alloc::vec;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct MultiHeadAttention {
+    common: Common,
     num_heads: usize,
     hidden_dim: usize,
-    settings: Settings,
     weights: Option<Arc<MultiHeadWeights>>,
 }
 
@@ -49,8 +52,9 @@ impl MultiHeadAttention {
                 needed: "a multiple of num_heads",
             });
         }
-        let settings = Settings { dropout: shape::dropout(dropout)?, ..Settings::default() };
-        Ok(Self { num_heads, hidden_dim, settings, weights: None })
+        let mechanism = Mechanism::Dot { heads: num_heads };
+        let common = Common::new("multi-head", Some(hidden_dim), mechanism);
+        Self { common, num_heads, hidden_dim, weights: None }.with_dropout(dropout)
     }
 
     /// Projects with these weights, whose hidden dimension must be the attention's.
@@ -80,43 +84,30 @@ impl MultiHeadAttention {
     pub fn head_dim(&self) -> usize {
         self.hidden_dim / self.num_heads
     }
-
-    fn mechanism(&self) -> Mechanism {
-        Mechanism::Dot { heads: self.num_heads }
-    }
 }
 
-super::configurable!(MultiHeadAttention);
+configurable!(MultiHeadAttention);
+selective!(MultiHeadAttention);
 
 impl Attention for MultiHeadAttention {
-    fn kind(&self) -> &'static str {
-        "multi-head"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        Some(self.hidden_dim)
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
+    fn common(&self) -> &Common {
+        &self.common
     }
 
     fn forward_into(
         &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
+        inputs: &Inputs<'_>,
         options: &Options<'_>,
+        workspace: &mut Workspace,
         out: &mut [f32],
     ) -> Result<()> {
-        shape::batch_dim(dim, self.dim())?;
-        match &self.weights {
-            None => {
-                engine::forward(self.mechanism(), &self.settings, queries, dim, keys, values, options, out)
-            }
-            Some(weights) => self.forward_projected(weights, queries, keys, values, options, out),
-        }
+        let Some(weights) = &self.weights else {
+            return engine::forward(&self.common, inputs, options, workspace, out);
+        };
+        let mut buffers = core::mem::take(&mut workspace.projected);
+        let answered = self.forward_projected(weights, inputs, options, workspace, &mut buffers, out);
+        workspace.projected = buffers;
+        answered
     }
 
     fn stream(
@@ -126,11 +117,10 @@ impl Attention for MultiHeadAttention {
         value_dim: usize,
         options: &Options<'_>,
     ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim())?;
         if self.weights.is_some() {
             return Err(Error::Unsupported { argument: "weights", by: "streaming" });
         }
-        AttentionState::start(self.mechanism(), &self.settings, queries, dim, value_dim, options)
+        AttentionState::start(&self.common, queries, dim, value_dim, options)
     }
 }
 
@@ -138,42 +128,36 @@ impl MultiHeadAttention {
     fn forward_projected(
         &self,
         weights: &MultiHeadWeights,
-        queries: &[f32],
-        keys: &[f32],
-        values: &[f32],
+        inputs: &Inputs<'_>,
         options: &Options<'_>,
+        workspace: &mut Workspace,
+        [queries, keys, values, joined]: &mut [Vec<f32>; 4],
         out: &mut [f32],
     ) -> Result<()> {
-        let (hidden, kernel) = (self.hidden_dim, self.settings.kernel);
-        let shape = Shape::check("queries", queries, hidden, keys, values)?;
+        let hidden = self.hidden_dim;
+        let shape = inputs.check(Some(hidden))?;
         if shape.value_dim != hidden {
             let needed = Needed::Exactly(shape::product("values", &[shape.keys, hidden])?);
-            return Err(shape::length("values", values.len(), needed));
+            return Err(shape::length("values", inputs.values.len(), needed));
         }
         shape.check_output(out)?;
-        let projected_queries = weights.query.apply(queries, hidden, kernel);
-        let projected_keys = weights.key.apply(keys, hidden, kernel);
-        let projected_values = weights.value.apply(values, hidden, kernel);
-        let mut joined = vec![0.0; out.len()];
-        engine::forward(
-            self.mechanism(),
-            &self.settings,
-            &projected_queries,
-            hidden,
-            &projected_keys,
-            &projected_values,
-            options,
-            &mut joined,
-        )
-        .map_err(|error| match error {
-            // Found in a projected tensor: the cause is in the input or it overflowed on the way.
-            Error::NonFinite { .. } | Error::Overflow { .. } => {
-                let inputs = [("queries", queries), ("keys", keys), ("values", values)];
-                shape::blame_inputs(&inputs).unwrap_or(Error::Overflow { index: 0 })
-            }
-            other => other,
-        })?;
-        weights.output.apply_into(&joined, hidden, kernel, out);
-        shape::blame(out, &[("queries", queries), ("keys", keys), ("values", values)])
+        let kernel = self.common.settings.kernel;
+        weights.query.apply(inputs.queries.into(), hidden, kernel, joined, queries);
+        weights.key.apply(inputs.keys, hidden, kernel, joined, keys);
+        weights.value.apply(inputs.values, hidden, kernel, joined, values);
+        joined.clear();
+        joined.resize(out.len(), 0.0);
+        let projected = Inputs::new(queries, hidden, keys.as_slice(), values.as_slice());
+        engine::forward(&self.common, &projected, options, workspace, joined).map_err(
+            |error| match error {
+                // Found in a projected tensor: the cause is in the input or it overflowed on the way.
+                Error::NonFinite { .. } | Error::Overflow { .. } => {
+                    inputs.fault().unwrap_or(Error::Overflow { index: 0 })
+                }
+                other => other,
+            },
+        )?;
+        weights.output.apply_into(joined, hidden, kernel, out);
+        inputs.blame(out)
     }
 }

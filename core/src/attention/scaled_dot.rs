@@ -1,13 +1,8 @@
 //! Scaled dot-product attention.
 
-use super::engine::{self, Mechanism, Settings};
-use super::stream::AttentionState;
+use super::common::{configurable, selective, Common};
 use super::Attention;
 use crate::error::Result;
-use crate::options::Options;
-use crate::shape;
-
-const MECHANISM: Mechanism = Mechanism::Dot { heads: 1 };
 
 /// softmax(q·kᵀ / √d) · v.
 ///
@@ -24,53 +19,21 @@ const MECHANISM: Mechanism = Mechanism::Dot { heads: 1 };
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScaledDotProductAttention {
-    dim: usize,
-    settings: Settings,
+    common: Common,
 }
 
 impl ScaledDotProductAttention {
     /// For queries and keys of length `dim` ≥ 1.
     pub fn new(dim: usize) -> Result<Self> {
-        Ok(Self { dim: shape::positive("dim", dim)?, settings: Settings::default() })
+        Ok(Self { common: Common::one_head("scaled-dot-product", dim)? })
     }
 }
 
-super::configurable!(ScaledDotProductAttention);
+configurable!(ScaledDotProductAttention);
+selective!(ScaledDotProductAttention);
 
 impl Attention for ScaledDotProductAttention {
-    fn kind(&self) -> &'static str {
-        "scaled-dot-product"
-    }
-
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
-    }
-
-    fn kernel(&self) -> &'static str {
-        self.settings.kernel.name()
-    }
-
-    fn forward_into(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        keys: &[f32],
-        values: &[f32],
-        options: &Options<'_>,
-        out: &mut [f32],
-    ) -> Result<()> {
-        shape::batch_dim(dim, self.dim())?;
-        engine::forward(MECHANISM, &self.settings, queries, dim, keys, values, options, out)
-    }
-
-    fn stream(
-        &self,
-        queries: &[f32],
-        dim: usize,
-        value_dim: usize,
-        options: &Options<'_>,
-    ) -> Result<AttentionState> {
-        shape::batch_dim(dim, self.dim())?;
-        AttentionState::start(MECHANISM, &self.settings, queries, dim, value_dim, options)
+    fn common(&self) -> &Common {
+        &self.common
     }
 }

@@ -2,15 +2,15 @@
 
 mod bytes;
 
-use super::engine::{self, Mechanism, Memory, Settings};
+use super::common::{Common, Mechanism, Settings};
+use super::engine::Call;
 use super::linear::{Chunk, Sums};
-use super::scaled_dot::ScaledDotProductAttention;
-use super::softmax::{self, Partial, Scratch};
-use super::tiled;
-use super::Attention;
-use crate::dispatch::Kernel;
+use super::memory::{self, Memory};
+use super::partial::Partial;
+use super::softmax::Scratch;
+use super::top;
+use super::workspace::{Hand, Workspace};
 use crate::error::{Error, Needed, Result};
-use crate::kernels::rows::Pick;
 use crate::options::Options;
 use crate::shape::{self, Shape};
 use alloc::vec;
@@ -43,7 +43,7 @@ use alloc::vec::Vec;
 #[derive(Debug, Clone)]
 pub struct AttentionState {
     mechanism: Mechanism,
-    kernel: Kernel,
+    settings: Settings,
     queries: Vec<f32>,
     query_gaps: Vec<f64>,
     dim: usize,
@@ -55,6 +55,7 @@ pub struct AttentionState {
     progress: Progress,
     /// In causal order the last m − 1 rows, which not every query sees.
     tail: Tail,
+    workspace: Workspace,
 }
 
 /// Running sums of all queries.
@@ -89,18 +90,19 @@ impl AttentionState {
     /// Errors: sizes of zero, lengths that do not agree, NaN or ∞ in the queries, and options that a stream cannot
     /// honour: `mask` (it belongs to a chunk).
     pub fn new(queries: &[f32], dim: usize, value_dim: usize, options: &Options<'_>) -> Result<Self> {
-        ScaledDotProductAttention::new(dim)?.stream(queries, dim, value_dim, options)
+        Self::start(&Common::one_head("scaled-dot-product", dim)?, queries, dim, value_dim, options)
     }
 
     /// Starts any mechanism.
     pub(crate) fn start(
-        mechanism: Mechanism,
-        settings: &Settings,
+        common: &Common,
         queries: &[f32],
         dim: usize,
         value_dim: usize,
         options: &Options<'_>,
     ) -> Result<Self> {
+        let (mechanism, settings) = (common.mechanism, &common.settings);
+        shape::batch_dim(dim, common.dim)?;
         let options = settings.complete(options);
         let m = shape::rows("queries", queries.len(), dim)?;
         shape::positive("value_dim", value_dim)?;
@@ -126,11 +128,13 @@ impl AttentionState {
             return Err(Error::NonFinite { argument: "queries", index });
         }
         let neighbors = shape::neighbors(&options)?;
+        let mut query_gaps = Vec::new();
+        memory::query_gaps(mechanism, queries, dim, settings.kernel, &mut query_gaps)?;
         let mut state = AttentionState {
             mechanism,
-            kernel: settings.kernel,
+            settings: settings.clone(),
             queries: queries.to_vec(),
-            query_gaps: engine::query_gaps(mechanism, "queries", queries, dim, settings.kernel)?,
+            query_gaps,
             dim,
             value_dim,
             neighbors,
@@ -138,6 +142,7 @@ impl AttentionState {
             seen: 0,
             progress: Progress::Softmax(Vec::new()),
             tail: Tail::default(),
+            workspace: Workspace::new(),
         };
         state.progress = state.no_progress();
         Ok(state)
@@ -193,7 +198,7 @@ impl AttentionState {
             // As many rows came after them as could be hidden from a query: now every query sees these.
             let Tail { keys, values, mask } = &self.tail;
             let everything = |_: usize| mask.len();
-            let addend = self.reduce(keys, values, Some(mask), &everything)?;
+            let addend = self.reduce(keys, values, Some(mask), &everything, &mut Workspace::new())?;
             self.combine(&mut progress, &addend);
         }
         self.combine(&mut progress, &other.progress);
@@ -227,11 +232,14 @@ impl AttentionState {
             let Tail { keys, values, mask } = &self.tail;
             let mut progress = self.progress.clone();
             let visible = |query: usize| self.visible_tail(query);
-            self.combine(&mut progress, &self.reduce(keys, values, Some(mask), &visible)?);
+            let addend = self.reduce(keys, values, Some(mask), &visible, &mut Workspace::new())?;
+            self.combine(&mut progress, &addend);
             self.write(&progress, &mut out)?;
         }
-        shape::blame(&out, &[])?;
-        Ok(out)
+        match shape::first_non_finite(&out) {
+            Some(index) => Err(Error::Overflow { index }),
+            None => Ok(out),
+        }
     }
 
     /// Without causal order, refuses a state in which no key took part.
@@ -273,7 +281,7 @@ impl AttentionState {
         }
         let seen = self.seen.checked_add(n).ok_or(Error::TooLarge { argument: "keys" })?;
         if self.held() == 0 {
-            let addend = self.reduce(keys, values, mask, &|_| n)?;
+            let addend = self.reduce_here(keys, values, mask)?;
             self.absorb(&addend);
         } else {
             self.add_behind_tail(keys, values, mask, n)?;
@@ -291,7 +299,7 @@ impl AttentionState {
         n: usize,
     ) -> Result<()> {
         // Held rows meet the queries only later, when their indices would mean nothing to the caller.
-        if let Some(error) = shape::blame_inputs(&[("keys", keys), ("values", values)]) {
+        if let Some(error) = shape::blame_inputs(&[("keys", keys.into()), ("values", values.into())]) {
             return Err(error);
         }
         let mut rows = self.tail.clone();
@@ -304,11 +312,10 @@ impl AttentionState {
         self.check_ball(keys, values, mask, n)?;
         let ready = rows.mask.len().saturating_sub(self.held());
         if ready > 0 {
-            let addend = self.reduce(
+            let addend = self.reduce_here(
                 rows.keys.get(..ready * self.dim).unwrap_or(&[]),
                 rows.values.get(..ready * self.value_dim).unwrap_or(&[]),
                 rows.mask.get(..ready),
-                &|_| ready,
             )?;
             self.absorb(&addend);
             rows.keys.drain(..ready * self.dim);
@@ -321,7 +328,16 @@ impl AttentionState {
 
     /// Refuses rows outside the ball when they arrive, not when they leave the tail.
     fn check_ball(&self, keys: &[f32], values: &[f32], mask: Option<&[bool]>, n: usize) -> Result<()> {
-        match Memory::new(self.mechanism, self.kernel, self.shape(n), keys, values, mask) {
+        let kernel = self.settings.kernel;
+        let mut buffers = memory::Buffers::default();
+        match Memory::new(
+            self.mechanism,
+            kernel,
+            self.shape(n),
+            (keys.into(), values.into()),
+            mask,
+            &mut buffers,
+        ) {
             Ok(_) | Err(Error::AllMasked) => Ok(()),
             Err(error) => Err(error),
         }
@@ -331,63 +347,63 @@ impl AttentionState {
         Shape { queries: self.queries(), dim: self.dim, keys, value_dim: self.value_dim }
     }
 
+    /// Sums of these rows alone, all of which every query sees, with the state's own buffers.
+    fn reduce_here(&mut self, keys: &[f32], values: &[f32], mask: Option<&[bool]>) -> Result<Progress> {
+        let mut workspace = core::mem::take(&mut self.workspace);
+        let addend = self.reduce(keys, values, mask, &|_| usize::MAX, &mut workspace);
+        self.workspace = workspace;
+        addend
+    }
+
     /// Sums of these rows alone, for each query over the first `visible(query)` of them.
     fn reduce(
         &self,
         keys: &[f32],
         values: &[f32],
         mask: Option<&[bool]>,
-        visible: &dyn Fn(usize) -> usize,
+        visible: &(dyn Fn(usize) -> usize + Sync),
+        workspace: &mut Workspace,
     ) -> Result<Progress> {
         let mut progress = self.no_progress();
         if mask.is_some_and(|mask| mask.iter().all(|keep| !keep)) {
             return Ok(progress);
         }
         let shape = self.shape(keys.len() / self.dim);
+        let kernel = self.settings.kernel;
         if let Progress::Linear(sums) = &mut progress {
-            sums.absorb(self.kernel, &Chunk::new(shape, keys, values, mask)?, 0, shape.keys);
+            let chunk = Chunk::new(shape, keys.into(), values.into(), mask, &mut workspace.memory.allowed)?;
+            sums.absorb(kernel, &chunk, 0, shape.keys);
         } else {
-            let memory = Memory::new(self.mechanism, self.kernel, shape, keys, values, mask)?;
-            self.reduce_softmax(&memory, visible, &mut progress);
+            let Workspace { memory: buffers, hands, .. } = workspace;
+            let memory =
+                Memory::new(self.mechanism, kernel, shape, (keys.into(), values.into()), mask, buffers)?;
+            let visible = |query| visible(query).min(shape.keys);
+            let call = Call {
+                memory: &memory,
+                queries: &self.queries,
+                query_gaps: &self.query_gaps,
+                visible: &visible,
+                neighbors: self.neighbors,
+                dropout: None,
+            };
+            match &mut progress {
+                Progress::Best(candidates) => reduce_best(&call, candidates),
+                Progress::Softmax(partials) => {
+                    let heads = self.mechanism.heads();
+                    call.run(&self.settings.threads, hands, &mut |query, head, partial| {
+                        if let Some(own) = partials.get_mut(query * heads + head) {
+                            own.clone_from(partial);
+                        }
+                    });
+                }
+                Progress::Linear(_) => {}
+            }
         }
         if progress.is_finite() {
             return Ok(progress);
         }
-        Err(shape::blame_inputs(&[("keys", keys), ("values", values)])
+        Err(shape::blame_inputs(&[("keys", keys.into()), ("values", values.into())])
             .unwrap_or(Error::Overflow { index: 0 }))
-    }
-
-    fn reduce_softmax(&self, memory: &Memory<'_>, visible: &dyn Fn(usize) -> usize, progress: &mut Progress) {
-        let heads = self.mechanism.heads();
-        if let (Progress::Softmax(partials), true) = (&mut *progress, tiled::is_worth_it(memory)) {
-            return tiled::attend(memory, &self.queries, visible, None, |query, head, partial| {
-                if let Some(own) = partials.get_mut(query * heads + head) {
-                    own.clone_from(partial);
-                }
-            });
-        }
-        let mut scratch = Scratch::default();
-        let queries = self.queries.chunks_exact(self.dim).zip(&self.query_gaps).enumerate();
-        for (index, (query, &query_gap)) in queries {
-            let pick = memory.pick(visible(index));
-            for head in 0..heads {
-                let task = memory.task(query, query_gap, index, head);
-                let place = index * heads + head;
-                match progress {
-                    Progress::Softmax(partials) => {
-                        if let Some(partial) = partials.get_mut(place) {
-                            softmax::attend(&task, pick, None, &mut scratch, partial);
-                        }
-                    }
-                    Progress::Best(candidates) => {
-                        if let (Some(best), Some(k)) = (candidates.get_mut(place), self.neighbors) {
-                            best.select(&task, pick, k, &mut scratch);
-                        }
-                    }
-                    Progress::Linear(_) => {}
-                }
-            }
-        }
     }
 
     /// Adds sums that are finite by themselves.
@@ -426,9 +442,10 @@ impl AttentionState {
 
     fn finish_linear(&self, sums: &Sums, out: &mut [f32]) -> Result<()> {
         let Tail { keys, values, mask } = &self.tail;
-        let chunk = Chunk::held(self.shape(mask.len()), keys, values, mask);
+        let mut allowed = Vec::new();
+        let chunk = Chunk::held(self.shape(mask.len()), keys.into(), values.into(), mask, &mut allowed);
         let visible = |query: usize| self.visible_tail(query);
-        let answered = sums.clone().attend(self.kernel, &self.queries, &chunk, visible, out);
+        let answered = sums.clone().attend(self.settings.kernel, &self.queries, &chunk, visible, out);
         answered.map_err(|error| self.no_key(error))
     }
 
@@ -477,10 +494,12 @@ impl AttentionState {
             Mechanism::Dot { .. } => Mechanism::Dot { heads: 1 },
             other => other,
         };
-        let memory = Memory::new(mechanism, self.kernel, shape, &best.values, &best.values, None)?;
-        let task = memory.task(&[], 1.0, 0, 0);
+        let mut buffers = memory::Buffers::default();
+        let tensors = ((&best.values).into(), (&best.values).into());
+        let memory = Memory::new(mechanism, self.settings.kernel, shape, tensors, None, &mut buffers)?;
         let mut partial = Partial::new(width);
-        softmax::attend_scored(&task, Pick::first(count), &best.scores, scratch, &mut partial);
+        let task = memory.task(&[], 1.0, 0, 0, None);
+        task.add_all_scored(&best.scores, scratch, &mut partial);
         partial.finish(self.mechanism.curvature(), out);
         Ok(())
     }
@@ -503,6 +522,22 @@ impl AttentionState {
     }
 }
 
+/// The k best keys of each query and head.
+fn reduce_best(call: &Call<'_>, candidates: &mut [Candidates]) {
+    let heads = call.memory.mechanism.heads();
+    let mut hand = Hand::default();
+    for (place, best) in candidates.iter_mut().enumerate() {
+        let selected = call.best(place / heads, place % heads, &mut hand);
+        best.scores.extend_from_slice(&selected.scores);
+        let task = call.task(place / heads, place % heads);
+        for &row in &selected.rows {
+            if let Some(value) = task.values.get(row) {
+                value.append_to(&mut best.values);
+            }
+        }
+    }
+}
+
 impl Progress {
     fn is_finite(&self) -> bool {
         match self {
@@ -516,24 +551,13 @@ impl Progress {
 }
 
 impl Candidates {
-    /// The k best of the picked keys.
-    fn select(&mut self, task: &softmax::Task<'_>, pick: Pick<'_>, k: usize, scratch: &mut Scratch) {
-        softmax::select(task, pick, k, scratch);
-        for (row, score) in scratch.selected() {
-            self.scores.push(score);
-            if let Some(value) = task.values.get(row) {
-                value.append_to(&mut self.values);
-            }
-        }
-    }
-
     /// Appends later candidates and keeps the k best.
     fn merge(&mut self, later: &Candidates, k: usize, width: usize) {
         self.scores.extend_from_slice(&later.scores);
         self.values.extend_from_slice(&later.values);
         if self.scores.len() > k {
             let mut places = Vec::new();
-            softmax::best_places(&self.scores, k, &mut places, &mut Vec::new());
+            top::best_places(&self.scores, k, &mut places, &mut Vec::new());
             for (to, &from) in places.iter().enumerate() {
                 self.scores.swap(to, from); // from ≥ to, and what is swapped back is not needed
                 self.values.copy_within(from * width..(from + 1) * width, to * width);

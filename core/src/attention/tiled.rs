@@ -6,8 +6,11 @@
 //!
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
-use super::engine::{Mechanism, Memory};
-use super::softmax::{Dropout, Partial, BLOCK};
+use super::common::Mechanism;
+use super::dropout::Dropout;
+use super::memory::Memory;
+use super::partial::Partial;
+use super::softmax::BLOCK;
 use crate::kernels::panels::{self, Matrices};
 use alloc::vec::Vec;
 
@@ -22,7 +25,7 @@ const GROUP: usize = 24;
 const WORTH_PACKING: usize = 8;
 
 /// Keys and values of one head in panels, block after block of keys; the buffers serve again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Packed {
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -33,7 +36,7 @@ pub(crate) struct Packed {
 impl Packed {
     /// Packs the keys of this head that take part.
     pub fn pack(&mut self, memory: &Memory<'_>, head: usize) {
-        let task = memory.task(&[], 1.0, 0, head);
+        let task = memory.task(&[], 1.0, 0, head, None);
         let pick = memory.pick(memory.shape.keys);
         let width = memory.kernel.panel_width();
         self.len = pick.len();
@@ -82,31 +85,8 @@ pub(crate) fn is_worth_it(memory: &Memory<'_>) -> bool {
     memory.shape.queries >= WORTH_PACKING && matches!(memory.mechanism, Mechanism::Dot { .. })
 }
 
-/// Scaled dot-product attention of all queries with all heads, each query over the first `visible(query)` keys.
-///
-/// Hands the sums of each query and head to `take`.
-pub(crate) fn attend(
-    memory: &Memory<'_>,
-    queries: &[f32],
-    visible: &dyn Fn(usize) -> usize,
-    dropout: Option<Dropout>,
-    mut take: impl FnMut(usize, usize, &Partial),
-) {
-    let mut packed = Packed::default();
-    let mut scratch = TileScratch::default();
-    for index in 0..memory.mechanism.heads() {
-        packed.pack(memory, index);
-        let head = Head { memory, packed: &packed, queries, index, dropout };
-        for first in (0..memory.shape.queries).step_by(TILE) {
-            let count = TILE.min(memory.shape.queries - first);
-            head.attend_tile(first, count, visible, &mut scratch);
-            (first..).zip(scratch.partials()).for_each(|(query, partial)| take(query, index, partial));
-        }
-    }
-}
-
 /// Buffers of one tile of queries of one head, for one thread; they serve again.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct TileScratch {
     /// Keys that each query of the tile sees, counted among those that take part.
     visible: Vec<usize>,
@@ -126,11 +106,8 @@ impl TileScratch {
         self.queries.resize(TILE * widths.key, 0.0);
         self.scores.resize(GROUP * BLOCK, 0.0);
         self.products.resize(GROUP * widths.stride, 0.0);
-        if self.partials.first().is_none_or(|partial| partial.total.len() != widths.value) {
-            self.partials.clear();
-            self.partials.resize(TILE, Partial::new(widths.value));
-        }
-        self.partials.iter_mut().for_each(Partial::reset);
+        self.partials.resize_with(TILE, || Partial::new(widths.value));
+        self.partials.iter_mut().for_each(|partial| partial.reset(widths.value));
     }
 }
 
@@ -236,14 +213,16 @@ impl Head<'_> {
     fn weigh(&self, query: usize, from: usize, visible: usize, row: &mut [f32], partial: &mut Partial) {
         let (scores, unseen) = row.split_at_mut(visible.min(row.len()));
         unseen.fill(0.0);
-        match partial.weigh(self.memory.kernel, scores) {
+        let (memory, dim) = (self.memory, self.memory.shape.dim);
+        let block = memory.pick(memory.shape.keys).part(from, scores.len());
+        let own = self.queries.get(query * dim..).unwrap_or(&[]);
+        let task = memory.task(own, 1.0, query, self.index, self.dropout);
+        match partial.weigh(memory.kernel, scores, |i| task.exact_score(block.row(i))) {
             Some(sum) => partial.sum += sum,
             None => scores.fill(0.0),
         }
         if let Some(dropout) = self.dropout {
-            let stream = self.memory.task(&[], 1.0, query, self.index).stream;
-            let block = self.memory.pick(self.memory.shape.keys).part(from, scores.len());
-            dropout.apply(stream, block, scores);
+            dropout.apply(task.stream, block, scores);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::dispatch::Kernel;
 use crate::error::{Error, Needed, Result};
 use crate::kernels::rows::{Pick, Rows};
 use crate::shape;
-use alloc::vec;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// One linear layer, y = x·Wᵀ + b.
@@ -15,12 +15,26 @@ pub(crate) struct Projection {
 }
 
 impl Projection {
-    pub fn apply(&self, input: &[f32], hidden: usize, kernel: Kernel) -> Vec<f32> {
-        let mut out = vec![0.0; input.len()];
-        self.apply_into(input, hidden, kernel, &mut out);
-        out
+    /// The layer of each row, into a buffer that grows to what is needed; `widened` takes rows that are not `f32`.
+    pub fn apply(
+        &self,
+        input: Tensor<'_>,
+        hidden: usize,
+        kernel: Kernel,
+        widened: &mut Vec<f32>,
+        out: &mut Vec<f32>,
+    ) {
+        out.clear();
+        out.resize(input.len(), 0.0);
+        if let Tensor::F32(input) = input {
+            return self.apply_into(input, hidden, kernel, out);
+        }
+        widened.clear();
+        input.append_to(widened);
+        self.apply_into(widened, hidden, kernel, out);
     }
 
+    /// The same into a slice as long as the input.
     pub fn apply_into(&self, input: &[f32], hidden: usize, kernel: Kernel, out: &mut [f32]) {
         let rows = Rows::packed(&self.weight, hidden);
         for (x, y) in input.chunks_exact(hidden).zip(out.chunks_exact_mut(hidden)) {

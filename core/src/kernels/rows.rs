@@ -149,6 +149,14 @@ impl<'a> Pick<'a> {
         }
     }
 
+    /// How many picks lie before this row; picks ascend.
+    pub fn before(&self, row: usize) -> usize {
+        match *self {
+            Pick::Range { start, len } => len.min(row.saturating_sub(start)),
+            Pick::List(list) => list.partition_point(|&pick| pick < row),
+        }
+    }
+
     /// Whether every pick is one of `count` rows.
     pub fn inside(&self, count: usize) -> bool {
         match *self {

@@ -3,7 +3,7 @@
 //! Layout: magic and version; nine 64-bit fields (mechanism, its parameter, m, dim, value_dim, neighbors, causal, keys
 //! seen, rows held back); queries, held keys, held values as `f32`; held mask as bytes; the running sums; a checksum.
 
-use super::super::engine::{Mechanism, Settings};
+use super::super::common::{Common, Mechanism};
 use super::{AttentionState, Progress, Tail};
 use crate::error::{Error, Result};
 use crate::options::Options;
@@ -38,7 +38,7 @@ impl AttentionState {
         match &self.progress {
             Progress::Softmax(partials) => {
                 for partial in partials {
-                    writer.floats(&[partial.max]);
+                    writer.double(partial.max);
                     writer.double(partial.sum);
                     writer.doubles(&partial.total);
                 }
@@ -111,7 +111,7 @@ impl AttentionState {
         };
         // What comes next is at least this long: refuse before allocating for it.
         reader.check_room(mechanism, m, dim, value_dim, options.neighbors)?;
-        let mut state = Self::start(mechanism, &Settings::default(), &queries, dim, value_dim, &options)
+        let mut state = Self::start(&Common::new("", None, mechanism), &queries, dim, value_dim, &options)
             .map_err(|_| invalid("its queries or sizes are not possible"))?;
         state
             .check_ball(&tail.keys, &tail.values, Some(&tail.mask), held)
@@ -132,7 +132,7 @@ impl AttentionState {
         match &mut self.progress {
             Progress::Softmax(partials) => {
                 for partial in partials {
-                    partial.max = f32::from_le_bytes(reader.take()?);
+                    partial.max = reader.double()?;
                     partial.sum = reader.double()?;
                     partial.total = reader.doubles(&[width])?;
                 }

@@ -1,0 +1,84 @@
+//! Buffers that calls share, so that a hot loop allocates nothing.
+
+use super::memory;
+use super::partial::Partial;
+use super::softmax::Scratch;
+use super::tiled::{Packed, TileScratch};
+use crate::threads::Slot;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Buffers for [`forward_into`](crate::Attention::forward_into).
+///
+/// They grow to what the largest call needed; from then on no call allocates. One workspace serves any attention and any
+/// shape, but one call at a time.
+#[derive(Default)]
+pub struct Workspace {
+    pub(crate) memory: memory::Buffers,
+    pub(crate) query_gaps: Vec<f64>,
+    pub(crate) hands: Hands,
+    /// Queries, keys, values and result as a mechanism projects them.
+    pub(crate) projected: [Vec<f32>; 4],
+}
+
+impl Workspace {
+    /// An empty workspace.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Workspace")
+    }
+}
+
+/// A clone is empty: buffers hold nothing between calls.
+impl Clone for Workspace {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+/// What the threads of a call write to.
+#[derive(Debug, Default)]
+pub(crate) struct Hands {
+    hands: Vec<Slot<Hand>>,
+    sums: Sums,
+}
+
+/// What one thread writes to.
+#[derive(Debug, Default)]
+pub(crate) struct Hand {
+    pub scratch: Scratch,
+    /// Scores of all heads.
+    pub scores: Vec<f32>,
+    /// Sums of the part that was done last, one a head.
+    pub partials: Vec<Partial>,
+    pub tile: TileScratch,
+}
+
+/// What the parts of a call are joined from.
+#[derive(Debug, Default)]
+pub(crate) struct Sums {
+    pub partials: Vec<Partial>,
+    pub scores: Vec<f32>,
+    /// Packed heads.
+    pub packed: Vec<Packed>,
+}
+
+impl Hands {
+    /// Hands for so many threads.
+    pub fn of(&mut self, threads: usize) -> &mut [Slot<Hand>] {
+        self.with_sums(threads).0
+    }
+
+    /// The same, and the sums to join.
+    pub fn with_sums(&mut self, threads: usize) -> (&mut [Slot<Hand>], &mut Sums) {
+        let threads = threads.max(1);
+        let missing = threads.saturating_sub(self.hands.len());
+        self.hands.extend((0..missing).map(|_| Slot::default()));
+        (self.hands.get_mut(..threads).unwrap_or_default(), &mut self.sums)
+    }
+}
