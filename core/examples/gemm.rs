@@ -112,21 +112,25 @@ fn report(name: &str, kernel: Kernel, flops: f64, mut call: impl FnMut()) {
 
 fn main() -> Result<()> {
     let named: Vec<Kernel> = std::env::args().filter_map(|argument| Kernel::named(&argument)).collect();
+    let mut workspace = Workspace::new();
     for kernel in Kernel::available().filter(|kernel| named.is_empty() || named.contains(kernel)) {
         for (heads, length, d) in [(8, 512, 64), (8, 1_024, 128), (1, 4_096, 64)] {
             let hidden = heads * d;
             let (q, k, v) =
                 (tensor(length * hidden, 0.5), tensor(length * hidden, 0.4), tensor(length * hidden, 0.3));
             let mut out = vec![0.0; length * hidden];
-            let attention = MultiHeadAttention::new(heads, hidden, 0.0)?.with_kernel(kernel);
+            let attention = MultiHeadAttention::new(heads, hidden, 0.0)?
+                .with_kernel(kernel)
+                .with_threads(Threads::new(1)?);
             let flops = 4.0 * (heads * length * length * d) as f64;
             for causal in [false, true] {
                 let options = Options { causal, ..Options::default() };
                 let order = if causal { "causal" } else { "full" };
                 // In causal order half of the products are asked for.
                 let flops = if causal { flops / 2.0 } else { flops };
+                let inputs = Inputs::new(&q, hidden, &k, &v);
                 report(&format!("{heads} x {length} x {d} {order}"), kernel, flops, || {
-                    attention.forward_into(&q, hidden, &k, &v, &options, &mut out).expect("valid");
+                    attention.forward_into(&inputs, &options, &mut workspace, &mut out).expect("valid");
                 });
             }
         }
@@ -135,13 +139,15 @@ fn main() -> Result<()> {
             let mut out = vec![0.0; length * d];
             let flops = 4.0 * (length * length * d) as f64;
             let options = Options::default();
-            let attention = HyperbolicAttention::new(1.0)?.with_kernel(kernel);
+            let inputs = Inputs::new(&points, d, &points, &points);
+            let attention = HyperbolicAttention::new(1.0)?.with_kernel(kernel).with_threads(Threads::new(1)?);
             report(&format!("hyperbolic {length} x {d}"), kernel, flops, || {
-                attention.forward_into(&points, d, &points, &points, &options, &mut out).expect("valid");
+                attention.forward_into(&inputs, &options, &mut workspace, &mut out).expect("valid");
             });
-            let attention = ScaledDotProductAttention::new(d)?.with_kernel(kernel);
+            let attention =
+                ScaledDotProductAttention::new(d)?.with_kernel(kernel).with_threads(Threads::new(1)?);
             report(&format!("scaled {length} x {d}"), kernel, flops, || {
-                attention.forward_into(&points, d, &points, &points, &options, &mut out).expect("valid");
+                attention.forward_into(&inputs, &options, &mut workspace, &mut out).expect("valid");
             });
         }
     }

@@ -134,6 +134,12 @@ impl Kernel {
         unsafe { (self.0.add)(addends, totals) }
     }
 
+    /// Writes each value times the factor.
+    pub(crate) fn scaled(&self, values: &[f64], factor: f64, out: &mut [f32]) {
+        // SAFETY: the set is available.
+        unsafe { (self.0.scaled)(values, factor, out) }
+    }
+
     /// Adds the weighted sum of the picked rows to `out`.
     pub(crate) fn accumulate(&self, weights: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
         if fits(rows, pick, out.len(), weights.len()) {
@@ -153,6 +159,31 @@ impl Kernel {
     /// Elements it works on at once.
     pub(crate) fn lanes(&self) -> usize {
         self.0.panel_width / 2
+    }
+
+    /// Packs the transposed picked rows into panels: as many rows of panels as a row has elements, and as many columns as
+    /// [`padded`](Kernel::padded) gives for the picks.
+    pub(crate) fn across(&self, rows: Rows<'_>, pick: Pick<'_>, panels: &mut [f32]) {
+        let len = self.padded(pick.len()) * rows.width();
+        if fits(rows, pick, rows.width(), pick.len()) && holds(panels, len) {
+            // SAFETY: the set is available, the picks lie inside the rows, and there is room.
+            unsafe { call!(self, across, rows, pick, panels) }
+        }
+    }
+
+    /// Packs the picked rows into panels: as many rows of panels as picks, and as many columns as
+    /// [`padded`](Kernel::padded) gives for a row's elements.
+    pub(crate) fn along(&self, rows: Rows<'_>, pick: Pick<'_>, panels: &mut [f32]) {
+        let len = self.padded(rows.width()) * pick.len();
+        if fits(rows, pick, rows.width(), pick.len()) && holds(panels, len) {
+            // SAFETY: as in `across`.
+            unsafe { call!(self, along, rows, pick, panels) }
+        }
+    }
+
+    /// The smallest number of columns of whole panels that is not below `columns`.
+    pub(crate) fn padded(&self, columns: usize) -> usize {
+        columns.next_multiple_of(self.panel_width())
     }
 
     /// Columns of a panel of [`multiply`](Kernel::multiply).
@@ -191,6 +222,12 @@ fn fits(rows: Rows<'_>, pick: Pick<'_>, width: usize, len: usize) -> bool {
     let fit = pick.inside(rows.count()) && rows.width() == width && pick.len() == len;
     debug_assert!(fit, "kernel called with shapes that do not agree");
     fit
+}
+
+/// Whether there is room for exactly these panels.
+fn holds(panels: &[f32], len: usize) -> bool {
+    debug_assert!(panels.len() == len, "panels of another size");
+    panels.len() == len
 }
 
 impl PartialEq for Kernel {

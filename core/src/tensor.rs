@@ -65,16 +65,6 @@ impl<'a> Tensor<'a> {
         (0..self.len()).map(move |i| each!(tensor, slice => slice.get(i).map_or(0.0, |x| x.widen())))
     }
 
-    /// Hands each element to `take`, with its index.
-    pub(crate) fn for_each(&self, mut take: impl FnMut(usize, f32)) {
-        each!(self, slice => slice.iter().enumerate().for_each(|(i, x)| take(i, x.widen())));
-    }
-
-    /// Writes the elements as `f32`, as many as there is room for.
-    pub(crate) fn copy_to(&self, out: &mut [f32]) {
-        each!(self, slice => out.iter_mut().zip(*slice).for_each(|(to, x)| *to = x.widen()));
-    }
-
     /// Appends the elements as `f32`.
     pub(crate) fn append_to(&self, out: &mut Vec<f32>) {
         each!(self, slice => out.extend(slice.iter().map(|x| x.widen())));

@@ -68,7 +68,7 @@ pub(crate) fn forward(
     call.run(&settings.threads, hands, &mut |query, head, partial| {
         let start = query * shape.value_dim + head * width;
         if let Some(result) = out.get_mut(start..start + width) {
-            partial.finish(mechanism.curvature(), result);
+            partial.finish(settings.kernel, mechanism.curvature(), result);
         }
     });
     inputs.blame(out)

@@ -8,7 +8,7 @@ use super::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::kernels::panels::{across, along, Matrices};
+use crate::kernels::panels::Matrices;
 use crate::kernels::rows::{Pick, Rows};
 use crate::options::Options;
 use crate::shape::{self, Shape};
@@ -215,7 +215,7 @@ impl Sums {
                 a_stride: 1,
                 a_step: dim,
                 rows: dim,
-                b: &along(kernel.panel_width(), chunk.values, block),
+                b: &along(kernel, chunk.values, block),
                 b_rows: block.len(),
                 depth: block.len(),
                 c: &mut products,
@@ -238,8 +238,15 @@ impl Sums {
     fn panels(&self, kernel: Kernel) -> Vec<f32> {
         let products: Vec<f32> = self.products.iter().map(|&sum| sum as f32).collect();
         let rows = Rows::packed(&products, products.len() / self.features.len());
-        along(kernel.panel_width(), rows, Pick::first(self.features.len()))
+        along(kernel, rows, Pick::first(self.features.len()))
     }
+}
+
+/// The picked rows in panels.
+fn along(kernel: Kernel, rows: Rows<'_>, pick: Pick<'_>) -> Vec<f32> {
+    let mut panels = vec![0.0; kernel.padded(rows.width()) * pick.len()];
+    kernel.along(rows, pick, &mut panels);
+    panels
 }
 
 /// φ of the picked rows, packed.
@@ -303,16 +310,17 @@ impl Tile {
         if pick.len() == 0 {
             return;
         }
-        let width = kernel.panel_width();
         let keys = features(kernel, chunk.keys, pick);
-        let stride = pick.len().next_multiple_of(width);
+        let stride = kernel.padded(pick.len());
+        let mut panels = vec![0.0; stride * self.dim];
+        kernel.across(Rows::packed(&keys, self.dim), Pick::first(pick.len()), &mut panels);
         let mut scores = vec![0.0; count * stride];
         kernel.multiply(Matrices {
             a: &self.features,
             a_stride: self.dim,
             a_step: 1,
             rows: count,
-            b: &across(width, Rows::packed(&keys, self.dim), Pick::first(pick.len())),
+            b: &panels,
             b_rows: self.dim,
             depth: self.dim,
             c: &mut scores,
@@ -329,7 +337,7 @@ impl Tile {
             a_stride: stride,
             a_step: 1,
             rows: count,
-            b: &along(width, chunk.values, pick),
+            b: &along(kernel, chunk.values, pick),
             b_rows: pick.len(),
             depth: pick.len(),
             c: &mut own,

@@ -99,14 +99,9 @@ impl Partial {
     }
 
     /// Writes the attention's result.
-    pub fn finish(&self, c: Option<f64>, out: &mut [f32]) {
+    pub fn finish(&self, kernel: Kernel, c: Option<f64>, out: &mut [f32]) {
         match c {
-            None => {
-                let factor = 1.0 / self.sum;
-                for (result, total) in out.iter_mut().zip(&self.total) {
-                    *result = (total * factor) as f32;
-                }
-            }
+            None => kernel.scaled(&self.total, 1.0 / self.sum, out),
             // Every weight dropped: the midpoint of nothing is the origin.
             Some(_) if self.sum == 0.0 => out.fill(0.0),
             Some(c) => midpoint(c, &self.total, self.sum, out),

@@ -467,7 +467,7 @@ impl AttentionState {
             match progress {
                 Progress::Softmax(partials) => {
                     let partial = partials.get(place).filter(|partial| !partial.is_empty());
-                    partial.ok_or_else(none)?.finish(c, result);
+                    partial.ok_or_else(none)?.finish(self.settings.kernel, c, result);
                 }
                 Progress::Best(candidates) => {
                     let best = candidates.get(place).filter(|best| !best.scores.is_empty());
@@ -500,7 +500,7 @@ impl AttentionState {
         let mut partial = Partial::new(width);
         let task = memory.task(&[], 1.0, 0, 0, None);
         task.add_all_scored(&best.scores, scratch, &mut partial);
-        partial.finish(self.mechanism.curvature(), out);
+        partial.finish(self.settings.kernel, self.mechanism.curvature(), out);
         Ok(())
     }
 

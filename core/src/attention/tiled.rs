@@ -11,7 +11,7 @@ use super::dropout::Dropout;
 use super::memory::Memory;
 use super::partial::Partial;
 use super::softmax::BLOCK;
-use crate::kernels::panels::{self, Matrices};
+use crate::kernels::panels::Matrices;
 use alloc::vec::Vec;
 
 /// Queries a tile: a multiple of every micro-kernel's rows, so many that a block of packed keys and values, once it is in
@@ -38,14 +38,14 @@ impl Packed {
     pub fn pack(&mut self, memory: &Memory<'_>, head: usize) {
         let task = memory.task(&[], 1.0, 0, head, None);
         let pick = memory.pick(memory.shape.keys);
-        let width = memory.kernel.panel_width();
+        let (kernel, stride) = (memory.kernel, memory.kernel.padded(task.values.width()));
         self.len = pick.len();
-        self.keys.clear();
-        self.values.clear();
-        for from in (0..self.len).step_by(BLOCK) {
-            let block = pick.part(from, BLOCK);
-            panels::across_into(width, task.keys, block, &mut self.keys);
-            panels::along_into(width, task.values, block, &mut self.values);
+        self.keys.resize(kernel.padded(self.len) * task.keys.width(), 0.0);
+        self.values.resize(self.len * stride, 0.0);
+        // Panels of keys follow each other in the same order with blocks and without: a block is a multiple of a panel.
+        kernel.across(task.keys, pick, &mut self.keys);
+        for (index, values) in self.values.chunks_mut(BLOCK * stride).enumerate() {
+            kernel.along(task.values, pick.part(index * BLOCK, BLOCK), values);
         }
     }
 

@@ -94,6 +94,18 @@ unsafe impl Vector for Avx512 {
         Avx512(unsafe { _mm512_scalef_ps(self.0, exponent.0) })
     }
     #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: the caller has AVX-512F.
+        unsafe {
+            let low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            let high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+            (
+                Avx512(_mm512_permutex2var_ps(self.0, low, other.0)),
+                Avx512(_mm512_permutex2var_ps(self.0, high, other.0)),
+            )
+        }
+    }
+    #[inline(always)]
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
         // SAFETY: the caller has AVX-512F; four floats fit the array.

@@ -43,6 +43,7 @@ pub(crate) struct Table {
     pub weigh: unsafe fn(&mut [f32], f32) -> f64,
     pub feature_map: unsafe fn(&mut [f32]),
     pub add: unsafe fn(&[f32], &mut [f64]),
+    pub scaled: unsafe fn(&[f64], f64, &mut [f32]),
     pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
@@ -55,6 +56,8 @@ pub(crate) struct RowTable<E: 'static> {
     pub accumulate: unsafe fn(View<'_, E>, &[f32], Pick<'_>, &mut [f32]),
     pub accumulate_f64: unsafe fn(View<'_, E>, &[f64], Pick<'_>, &mut [f64]),
     pub squared_norms: unsafe fn(View<'_, E>, f64, &mut [f64]),
+    pub across: unsafe fn(View<'_, E>, Pick<'_>, &mut [f32]),
+    pub along: unsafe fn(View<'_, E>, Pick<'_>, &mut [f32]),
 }
 
 /// Instantiates the generic algorithms for a vector type, inside functions that enable its instruction set.
@@ -63,7 +66,7 @@ macro_rules! table {
         /// The kernels of this instruction set.
         pub(crate) static TABLE: super::Table = {
             use super::{ball, elements, matrix, single, RowTable};
-            use super::panels::Matrices;
+            use super::panels::{self, Matrices};
             use super::rows::{Pick, View};
             use super::vector::Element;
 
@@ -102,6 +105,16 @@ macro_rules! table {
                 // SAFETY: as above.
                 unsafe { single::squared_norms::<$vector, E>(rows, exact_from, out) }
             }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn across<E: Element>(rows: View<'_, E>, pick: Pick<'_>, out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { panels::across::<$vector, E>(rows, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn along<E: Element>(rows: View<'_, E>, pick: Pick<'_>, out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { panels::along::<$vector, E>(rows, pick, out) }
+            }
             const fn row_table<E: Element>() -> RowTable<E> {
                 RowTable {
                     products: products::<E>,
@@ -109,6 +122,8 @@ macro_rules! table {
                     accumulate: accumulate::<E>,
                     accumulate_f64: accumulate_f64::<E>,
                     squared_norms: squared_norms::<E>,
+                    across: across::<E>,
+                    along: along::<E>,
                 }
             }
             $(#[target_feature(enable = $feature)])?
@@ -125,6 +140,10 @@ macro_rules! table {
             unsafe fn feature_map(values: &mut [f32]) {
                 // SAFETY: as above.
                 unsafe { elements::feature_map::<$vector>(values) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn scaled(values: &[f64], factor: f64, out: &mut [f32]) {
+                elements::scaled(values, factor, out)
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn add(addends: &[f32], totals: &mut [f64]) {
@@ -150,6 +169,7 @@ macro_rules! table {
                 weigh,
                 feature_map,
                 add,
+                scaled,
                 ball_scores,
                 panel_width: matrix::panel_width::<$vector>(),
                 multiply,

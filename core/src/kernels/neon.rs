@@ -91,6 +91,11 @@ unsafe impl Vector for Neon {
         }
     }
     #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: NEON is part of aarch64.
+        unsafe { (Neon(vzip1q_f32(self.0, other.0)), Neon(vzip2q_f32(self.0, other.0))) }
+    }
+    #[inline(always)]
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
         // SAFETY: NEON is part of aarch64; four floats fit the array.

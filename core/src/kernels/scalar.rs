@@ -98,6 +98,11 @@ unsafe impl Vector for Scalar {
         })
     }
     #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        (Scalar([a, e, b, f]), Scalar([c, g, d, h]))
+    }
+    #[inline(always)]
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
         // SAFETY: plain arithmetic.
         four.map(|lanes| unsafe { lanes.sum() })

@@ -91,6 +91,13 @@ unsafe impl Vector for Simd128 {
         Simd128(f32x4_mul(f32x4_mul(self.0, power(half)), power(i32x4_sub(n, half))))
     }
     #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        (
+            Simd128(i32x4_shuffle::<0, 4, 1, 5>(self.0, other.0)),
+            Simd128(i32x4_shuffle::<2, 6, 3, 7>(self.0, other.0)),
+        )
+    }
+    #[inline(always)]
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
         let (ab_low, ab_high) =

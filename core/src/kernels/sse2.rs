@@ -102,6 +102,11 @@ unsafe impl Vector for Sse2 {
         }
     }
     #[inline(always)]
+    unsafe fn zip(self, other: Self) -> (Self, Self) {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe { (Sse2(_mm_unpacklo_ps(self.0, other.0)), Sse2(_mm_unpackhi_ps(self.0, other.0))) }
+    }
+    #[inline(always)]
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
         let [a, b, c, d] = four;
         // SAFETY: SSE2 is part of x86-64; four floats fit the array.

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::panels::Matrices;
+use super::rows::{Pick, Rows};
 use crate::dispatch::Kernel;
+use crate::tensor::f16;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -107,6 +109,47 @@ fn feature_map_is_elu_plus_one() {
 /// Values whose sums and products are exact in `f32`, so that any order of summation gives the same bits.
 pub(super) fn exact(len: usize, seed: usize) -> Vec<f32> {
     (0..len).map(|i| ((i * 7 + seed * 13) % 17) as f32 - 8.0).collect()
+}
+
+#[test]
+fn panels_hold_the_picked_rows() {
+    let list = [3, 0, 4, 4, 1];
+    for kernel in Kernel::available() {
+        let panel = kernel.panel_width();
+        for (width, count) in [(1, 5), (3, 6), (15, 17), (16, 16), (17, 33), (33, 70), (64, 31)] {
+            let (stride, offset) = (width + 5, 3);
+            let data = exact(stride * count, width);
+            let half: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
+            for rows in [
+                Rows::column_block(&data, stride, offset, width),
+                Rows::column_block(&half, stride, offset, width),
+            ] {
+                for pick in
+                    [Pick::first(count), Pick::Range { start: 1, len: 3 }, Pick::List(&list), Pick::first(0)]
+                {
+                    let element = |i: usize, p: usize| match i < pick.len() && p < width {
+                        true => data[pick.row(i) * stride + offset + p],
+                        false => 0.0,
+                    };
+                    // What stood there before does not shine through.
+                    let mut across = vec![7.0; kernel.padded(pick.len()) * width];
+                    kernel.across(rows, pick, &mut across);
+                    for (place, &x) in across.iter().enumerate() {
+                        let (line, column) = (place / panel, place % panel);
+                        let i = line / width * panel + column;
+                        assert_eq!(x, element(i, line % width), "{} {width} x {count}", kernel.name());
+                    }
+                    let mut along = vec![7.0; kernel.padded(width) * pick.len()];
+                    kernel.along(rows, pick, &mut along);
+                    for (place, &x) in along.iter().enumerate() {
+                        let (line, column) = (place / panel, place % panel);
+                        let p = line / pick.len() * panel + column;
+                        assert_eq!(x, element(line % pick.len(), p), "{} {width} x {count}", kernel.name());
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]

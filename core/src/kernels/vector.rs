@@ -40,6 +40,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn round(self) -> Self;
     /// `self · 2^exponent` for integral exponents in [−252, 127], right down to subnormal results.
     unsafe fn scale(self, exponent: Self) -> Self;
+    /// The lanes of both in turn, a₀ b₀ a₁ b₁ and so on: the first `LANES` of them, and the rest.
+    unsafe fn zip(self, other: Self) -> (Self, Self);
     /// Sum of the lanes of each.
     unsafe fn sum_four(four: [Self; 4]) -> [f32; 4];
     /// Sum of the lanes.
