@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 mod attention;
+mod cache;
 mod dispatch;
 mod error;
 mod inputs;
@@ -37,6 +38,7 @@ pub use attention::stream::AttentionState;
 pub use attention::weights::MultiHeadWeights;
 pub use attention::workspace::Workspace;
 pub use attention::Attention;
+pub use cache::{KeyValueCache, Precision};
 pub use dispatch::Kernel;
 pub use error::{Error, Needed, Result};
 pub use inputs::Inputs;

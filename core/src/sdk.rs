@@ -9,6 +9,7 @@ use crate::attention::Attention;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
 use crate::shape;
+use crate::threads::Threads;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use core::str::FromStr;
@@ -34,11 +35,17 @@ pub mod prelude {
 /// assert!("sideways".parse::<AttentionType>().is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub enum AttentionType {
     /// [`ScaledDotProductAttention`].
     ScaledDotProduct {
         /// k of top-k; `None` attends to all keys.
+        #[cfg_attr(feature = "serde", serde(default))]
         neighbors: Option<usize>,
     },
     /// [`MultiHeadAttention`].
@@ -54,8 +61,10 @@ pub enum AttentionType {
     /// [`LinearAttention`].
     Linear,
     /// [`CrossAttention`].
+    #[cfg_attr(feature = "serde", serde(rename = "cross-attention", alias = "cross"))]
     Cross,
     /// [`SelfAttention`].
+    #[cfg_attr(feature = "serde", serde(alias = "self"))]
     SelfAttention,
     /// The builder's choice, see [`AttentionBuilder::resolve`].
     Auto,
@@ -86,6 +95,11 @@ impl FromStr for AttentionType {
 /// assert_eq!((config.hidden_dim, config.dropout, config.use_simd), (128, 0.0, true));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 pub struct AttentionConfig {
     /// Length of a query.
     pub hidden_dim: usize,
@@ -93,11 +107,13 @@ pub struct AttentionConfig {
     pub dropout: f64,
     /// Whether to use the fastest kernel of the machine instead of the portable one.
     pub use_simd: bool,
+    /// Most threads a call may use; `None` means as many as there are cores.
+    pub num_threads: Option<usize>,
 }
 
 impl Default for AttentionConfig {
     fn default() -> Self {
-        Self { hidden_dim: 128, dropout: 0.0, use_simd: true }
+        Self { hidden_dim: 128, dropout: 0.0, use_simd: true, num_threads: None }
     }
 }
 
@@ -157,6 +173,12 @@ impl AttentionBuilder {
         self
     }
 
+    /// Sets the most threads a call may use, at least 1; as many as there are cores unless set.
+    pub fn num_threads(mut self, num_threads: usize) -> Self {
+        self.config.num_threads = Some(num_threads);
+        self
+    }
+
     /// Attends to the k best keys wherever a call's options name no other k. Overrides the type's own k.
     pub fn neighbors(mut self, neighbors: usize) -> Self {
         self.neighbors = Some(neighbors);
@@ -204,13 +226,14 @@ impl AttentionBuilder {
     ///
     /// Errors: [`Error::TypeNotSpecified`]; a parameter outside its domain; `neighbors` with linear attention.
     pub fn build(&self) -> Result<Box<dyn Attention>> {
-        let AttentionConfig { hidden_dim, dropout, use_simd } = self.config;
+        let AttentionConfig { hidden_dim, dropout, use_simd, num_threads } = self.config;
         shape::dropout(dropout)?;
         shape::positive("hidden_dim", hidden_dim)?;
         let kernel = if use_simd { Kernel::detect() } else { Kernel::scalar() };
+        let threads = num_threads.map_or(Ok(Threads::default()), Threads::new)?;
         macro_rules! ready {
             ($attention:expr, $neighbors:expr) => {{
-                let attention = $attention.with_dropout(dropout)?.with_kernel(kernel);
+                let attention = $attention.with_dropout(dropout)?.with_kernel(kernel).with_threads(threads);
                 Ok(match $neighbors {
                     Some(k) => Box::new(attention.with_neighbors(k)?),
                     None => Box::new(attention),
@@ -234,7 +257,7 @@ impl AttentionBuilder {
             }
             AttentionType::Linear => {
                 let attention = LinearAttention::new(hidden_dim)?.with_dropout(dropout)?;
-                Ok(Box::new(attention.with_kernel(kernel)))
+                Ok(Box::new(attention.with_kernel(kernel).with_threads(threads)))
             }
             // `resolve` never returns it.
             AttentionType::Auto => Err(Error::TypeNotSpecified),
