@@ -102,11 +102,27 @@ impl Kernel {
         }
     }
 
+    /// The same, computed in `f64`.
+    #[allow(dead_code)] // The engine is about to call it.
+    pub(crate) fn products_f64(
+        &self,
+        query: &[f32],
+        rows: Rows<'_>,
+        pick: Pick<'_>,
+        scale: f64,
+        out: &mut [f64],
+    ) {
+        if fits(rows, pick, query.len(), out.len()) {
+            // SAFETY: as in `products`.
+            unsafe { call!(self, products_f64, rows, query, pick, scale, out) }
+        }
+    }
+
     /// Squared Euclidean distances of the query to the picked rows.
     pub(crate) fn squared_distances(&self, query: &[f32], rows: Rows<'_>, pick: Pick<'_>, out: &mut [f32]) {
         if fits(rows, pick, query.len(), out.len()) {
             // SAFETY: as in `products`.
-            unsafe { call!(self, squared_distances, rows, query, pick, 1.0, out) }
+            unsafe { call!(self, squared_distances, rows, query, pick, out) }
         }
     }
 
@@ -201,11 +217,30 @@ impl Kernel {
         }
     }
 
-    /// Squared norm of each row, in full precision from `exact_from` on.
-    pub(crate) fn squared_norms(&self, rows: Rows<'_>, exact_from: f64, out: &mut [f64]) {
-        if fits(rows, Pick::first(rows.count()), rows.width(), out.len()) {
-            // SAFETY: the set is available and `out` has one element a row.
-            unsafe { call!(self, squared_norms, rows, exact_from, out) }
+    /// Squared norms of the picked rows, in full precision from `exact_from` on.
+    pub(crate) fn squared_norms(&self, rows: Rows<'_>, pick: Pick<'_>, exact_from: f64, out: &mut [f64]) {
+        if fits(rows, pick, rows.width(), out.len()) {
+            // SAFETY: as in `products`.
+            unsafe { call!(self, squared_norms, rows, pick, exact_from, out) }
+        }
+    }
+
+    /// Squared distances of the query to the picked rows and the rows' squared norms, from one reading.
+    #[allow(dead_code)] // The same.
+    pub(crate) fn squared_distances_and_norms(
+        &self,
+        query: &[f32],
+        rows: Rows<'_>,
+        pick: Pick<'_>,
+        exact_from: f64,
+        distances: &mut [f32],
+        norms: &mut [f64],
+    ) {
+        if fits(rows, pick, query.len(), distances.len()) && norms.len() == distances.len() {
+            // SAFETY: as in `products`.
+            unsafe {
+                call!(self, squared_distances_and_norms, rows, query, pick, exact_from, distances, norms)
+            }
         }
     }
 

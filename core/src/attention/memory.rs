@@ -115,7 +115,7 @@ fn gaps(
     let rows = Rows::packed(tensor, width);
     gaps.clear();
     gaps.resize(rows.count(), 0.0);
-    kernel.squared_norms(rows, EXACT_FROM / c, gaps);
+    kernel.squared_norms(rows, Pick::first(rows.count()), EXACT_FROM / c, gaps);
     let check = |row: usize, squared: f64| {
         if squared.is_finite() {
             return poincare::gap_of(argument, row, squared, c);

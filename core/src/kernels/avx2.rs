@@ -115,15 +115,13 @@ unsafe impl Vector for Avx2 {
         }
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
         let [a, b, c, d] = four;
-        // SAFETY: the caller has AVX2; four floats fit the array.
+        // SAFETY: the caller has AVX2 and four writable floats.
         unsafe {
             let eight = _mm256_hadd_ps(_mm256_hadd_ps(a.0, b.0), _mm256_hadd_ps(c.0, d.0));
             let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
-            let mut sums = [0.0; 4];
-            _mm_storeu_ps(sums.as_mut_ptr(), four);
-            sums
+            _mm_storeu_ps(to, four);
         }
     }
     #[inline(always)]

@@ -106,9 +106,9 @@ unsafe impl Vector for Avx512 {
         }
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
         let [a, b, c, d] = four;
-        // SAFETY: the caller has AVX-512F; four floats fit the array.
+        // SAFETY: the caller has AVX-512F and four writable floats.
         unsafe {
             let ab = _mm512_add_ps(_mm512_unpacklo_ps(a.0, b.0), _mm512_unpackhi_ps(a.0, b.0));
             let cd = _mm512_add_ps(_mm512_unpacklo_ps(c.0, d.0), _mm512_unpackhi_ps(c.0, d.0));
@@ -119,9 +119,7 @@ unsafe impl Vector for Avx512 {
             );
             let eight = _mm512_add_ps(sixteen, _mm512_shuffle_f32x4::<0b00_00_11_10>(sixteen, sixteen));
             let four = _mm512_add_ps(eight, _mm512_shuffle_f32x4::<0b00_00_00_01>(eight, eight));
-            let mut sums = [0.0; 4];
-            _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(four));
-            sums
+            _mm_storeu_ps(to, _mm512_castps512_ps128(four));
         }
     }
     #[inline(always)]

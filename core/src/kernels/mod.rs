@@ -2,6 +2,8 @@
 
 // Kernels index inside bounds they have just established; everything outside this module goes without.
 #![allow(clippy::indexing_slicing)]
+// Loops over arrays of vectors count: the closures of iterators would be compiled without the instruction set.
+#![allow(clippy::needless_range_loop)]
 
 pub(crate) mod ball;
 pub(crate) mod elements;
@@ -50,12 +52,17 @@ pub(crate) struct Table {
 }
 
 /// The same for what reads rows of one type of element.
+#[allow(clippy::type_complexity)] // Names for the types of functions would say less than the types.
 pub(crate) struct RowTable<E: 'static> {
     pub products: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f32, &mut [f32]),
-    pub squared_distances: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f32, &mut [f32]),
+    #[allow(dead_code)] // The engine is about to call it.
+    pub products_f64: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f64, &mut [f64]),
+    pub squared_distances: unsafe fn(View<'_, E>, &[f32], Pick<'_>, &mut [f32]),
+    #[allow(dead_code)] // The same.
+    pub squared_distances_and_norms: unsafe fn(View<'_, E>, &[f32], Pick<'_>, f64, &mut [f32], &mut [f64]),
     pub accumulate: unsafe fn(View<'_, E>, &[f32], Pick<'_>, &mut [f32]),
     pub accumulate_f64: unsafe fn(View<'_, E>, &[f64], Pick<'_>, &mut [f64]),
-    pub squared_norms: unsafe fn(View<'_, E>, f64, &mut [f64]),
+    pub squared_norms: unsafe fn(View<'_, E>, Pick<'_>, f64, &mut [f64]),
     pub across: unsafe fn(View<'_, E>, Pick<'_>, &mut [f32]),
     pub along: unsafe fn(View<'_, E>, Pick<'_>, &mut [f32]),
 }
@@ -75,15 +82,32 @@ macro_rules! table {
                 rows: View<'_, E>, query: &[f32], pick: Pick<'_>, scale: f32, out: &mut [f32],
             ) {
                 // SAFETY: the caller keeps the generic function's contract; the set is enabled here.
-                unsafe { single::compare_all::<$vector, single::Product, E>(rows, query, pick, scale, out) }
+                unsafe { single::products::<$vector, E>(rows, query, pick, scale, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn products_f64<E: Element>(
+                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, scale: f64, out: &mut [f64],
+            ) {
+                // SAFETY: as above.
+                unsafe { single::products_f64(rows, query, pick, scale, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn squared_distances<E: Element>(
-                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, scale: f32, out: &mut [f32],
+                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, out: &mut [f32],
+            ) {
+                // SAFETY: as above.
+                unsafe { single::squared_distances::<$vector, E>(rows, query, pick, out) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn squared_distances_and_norms<E: Element>(
+                rows: View<'_, E>, query: &[f32], pick: Pick<'_>, exact_from: f64,
+                distances: &mut [f32], norms: &mut [f64],
             ) {
                 // SAFETY: as above.
                 unsafe {
-                    single::compare_all::<$vector, single::SquaredDifference, E>(rows, query, pick, scale, out)
+                    single::squared_distances_and_norms::<$vector, E>(
+                        rows, query, pick, exact_from, distances, norms,
+                    )
                 }
             }
             $(#[target_feature(enable = $feature)])?
@@ -101,9 +125,11 @@ macro_rules! table {
                 unsafe { single::accumulate_f64(rows, weights, pick, out) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn squared_norms<E: Element>(rows: View<'_, E>, exact_from: f64, out: &mut [f64]) {
+            unsafe fn squared_norms<E: Element>(
+                rows: View<'_, E>, pick: Pick<'_>, exact_from: f64, out: &mut [f64],
+            ) {
                 // SAFETY: as above.
-                unsafe { single::squared_norms::<$vector, E>(rows, exact_from, out) }
+                unsafe { single::squared_norms::<$vector, E>(rows, pick, exact_from, out) }
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn across<E: Element>(rows: View<'_, E>, pick: Pick<'_>, out: &mut [f32]) {
@@ -118,7 +144,9 @@ macro_rules! table {
             const fn row_table<E: Element>() -> RowTable<E> {
                 RowTable {
                     products: products::<E>,
+                    products_f64: products_f64::<E>,
                     squared_distances: squared_distances::<E>,
+                    squared_distances_and_norms: squared_distances_and_norms::<E>,
                     accumulate: accumulate::<E>,
                     accumulate_f64: accumulate_f64::<E>,
                     squared_norms: squared_norms::<E>,

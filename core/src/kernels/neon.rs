@@ -96,13 +96,11 @@ unsafe impl Vector for Neon {
         unsafe { (Neon(vzip1q_f32(self.0, other.0)), Neon(vzip2q_f32(self.0, other.0))) }
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
         let [a, b, c, d] = four;
-        // SAFETY: NEON is part of aarch64; four floats fit the array.
+        // SAFETY: NEON is part of aarch64 and four writable floats.
         unsafe {
-            let mut sums = [0.0; 4];
-            vst1q_f32(sums.as_mut_ptr(), vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)));
-            sums
+            vst1q_f32(to, vpaddq_f32(vpaddq_f32(a.0, b.0), vpaddq_f32(c.0, d.0)));
         }
     }
     #[inline(always)]

@@ -85,7 +85,7 @@ unsafe fn across_pack<V: Vector, E: Element>(rows: View<'_, E>, pick: Pick<'_>, 
             // As many steps as lanes, whatever the pick, so that the packs stay in registers.
             for (i, pack) in square.iter_mut().enumerate().take(V::LANES) {
                 if i < pick.len() {
-                    *pack = E::load(rows.pointer(pick.row(i)).add(p));
+                    *pack = E::load(rows.picked(pick).row(i).add(p));
                 }
             }
             transpose(&mut square);
@@ -97,7 +97,7 @@ unsafe fn across_pack<V: Vector, E: Element>(rows: View<'_, E>, pick: Pick<'_>, 
         for p in p..depth {
             let mut line = [0.0; MOST_LANES];
             for (i, element) in line.iter_mut().enumerate().take(pick.len()) {
-                *element = (*rows.pointer(pick.row(i)).add(p)).widen();
+                *element = (*rows.picked(pick).row(i).add(p)).widen();
             }
             V::load(line.as_ptr()).store(to.add(p * width));
         }
@@ -135,7 +135,7 @@ pub(crate) unsafe fn along<V: Vector, E: Element>(rows: View<'_, E>, pick: Pick<
     for i in 0..pick.len() {
         // SAFETY: a picked row, and places below the number of rows in each panel.
         unsafe {
-            let row = rows.pointer(pick.row(i));
+            let row = rows.picked(pick).row(i);
             for panel in 0..whole {
                 let to = panels.as_mut_ptr().add((panel * pick.len() + i) * width);
                 for part in [0, V::LANES] {

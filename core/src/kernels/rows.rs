@@ -80,22 +80,68 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl<T> View<'_, T> {
+impl<'a, T> View<'a, T> {
     /// Number of elements of a row.
     pub fn width(&self) -> usize {
         self.layout.width
     }
 
-    /// One row.
+    /// These rows, for reading.
     ///
     /// # Safety
     ///
-    /// `index` is below the number of rows.
+    /// The picks lie inside the rows.
     #[inline(always)]
-    pub unsafe fn pointer(&self, index: usize) -> *const T {
-        debug_assert!(index < self.layout.count);
-        // SAFETY: the constructor saw to it that `count` strides fit the data and that the block fits the stride.
-        unsafe { self.data.as_ptr().add(index * self.layout.stride + self.layout.offset) }
+    pub unsafe fn picked(&self, pick: Pick<'a>) -> Picked<'a, T> {
+        debug_assert!(pick.inside(self.layout.count));
+        let (first, list) = match pick {
+            Pick::Range { start, .. } => (start, None),
+            Pick::List(list) => (0, Some(list)),
+        };
+        let Layout { stride, offset, .. } = self.layout;
+        // The last row of a range of none may lie behind the data: no access, so any address will do.
+        Picked { start: self.data.as_ptr().wrapping_add(first * stride + offset), stride, list }
+    }
+}
+
+/// Rows of a view that were picked and checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Picked<'a, T> {
+    start: *const T,
+    stride: usize,
+    list: Option<&'a [usize]>,
+}
+
+impl<T> Picked<'_, T> {
+    /// Where the i-th one starts.
+    ///
+    /// # Safety
+    ///
+    /// `i` is below the number of picks.
+    #[inline(always)]
+    pub unsafe fn row(&self, i: usize) -> *const T {
+        let row = match self.list {
+            None => i,
+            // SAFETY: the caller's promise.
+            Some(list) => unsafe { *list.get_unchecked(i) },
+        };
+        // SAFETY: `count` strides fit the data and the block fits the stride, as the constructor of the rows saw to.
+        unsafe { self.start.add(row * self.stride) }
+    }
+
+    /// Where the rows from the i-th one on start; behind the `last` of the group, that one again.
+    ///
+    /// # Safety
+    ///
+    /// `i + last` is below the number of picks.
+    #[inline(always)]
+    pub unsafe fn group<const R: usize>(&self, i: usize, last: usize) -> [*const T; R] {
+        let mut rows = [self.start; R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *row = unsafe { self.row(i + r.min(last)) };
+        }
+        rows
     }
 }
 

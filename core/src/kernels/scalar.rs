@@ -103,9 +103,11 @@ unsafe impl Vector for Scalar {
         (Scalar([a, e, b, f]), Scalar([c, g, d, h]))
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
-        // SAFETY: plain arithmetic.
-        four.map(|lanes| unsafe { lanes.sum() })
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
+        for (i, lanes) in four.into_iter().enumerate() {
+            // SAFETY: the caller promises four writable floats.
+            unsafe { *to.add(i) = lanes.sum() }
+        }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

@@ -98,7 +98,7 @@ unsafe impl Vector for Simd128 {
         )
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
         let [a, b, c, d] = four;
         let (ab_low, ab_high) =
             (i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0), i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0));
@@ -106,10 +106,8 @@ unsafe impl Vector for Simd128 {
             (i32x4_shuffle::<0, 4, 1, 5>(c.0, d.0), i32x4_shuffle::<2, 6, 3, 7>(c.0, d.0));
         let (ab, cd) = (f32x4_add(ab_low, ab_high), f32x4_add(cd_low, cd_high));
         let sums = f32x4_add(i64x2_shuffle::<0, 2>(ab, cd), i64x2_shuffle::<1, 3>(ab, cd));
-        let mut out = [0.0; 4];
-        // SAFETY: four floats fit the array.
-        unsafe { v128_store(out.as_mut_ptr().cast(), sums) };
-        out
+        // SAFETY: the caller promises four writable floats.
+        unsafe { v128_store(to.cast(), sums) }
     }
     #[inline(always)]
     unsafe fn sum(self) -> f32 {

@@ -4,137 +4,364 @@
 //! reasons that their callers in `dispatch` settle: the instruction set must be available, and picks must lie inside
 //! their rows.
 
-use super::rows::{Pick, View};
+use super::rows::{Pick, Picked, View};
 use super::vector::{Element, Vector};
 
-/// Rows that are compared together.
+/// Rows that are compared together: enough sums to keep the arithmetic units busy, few enough for 16 registers.
 const GROUP: usize = 4;
 
-/// How two rows are compared.
-pub(crate) trait Term {
-    /// Adds one product (or squared difference) to the running sum.
-    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V;
+/// What is summed over the elements of a query and a row: `N` sums at once.
+pub(crate) trait Term<const N: usize> {
+    /// Whether the query takes part; where not, it is not read.
+    const QUERY: bool = true;
+    /// Adds one pack to the running sums.
+    unsafe fn add<V: Vector>(query: V, key: V, sums: [V; N]) -> [V; N];
     /// The same for single elements.
-    fn add_one(query: f32, key: f32, total: f32) -> f32;
+    fn add_one(query: f32, key: f32, sums: [f32; N]) -> [f32; N];
 }
 
 /// Σ qᵢ·kᵢ.
 pub(crate) struct Product;
 /// Σ (qᵢ − kᵢ)².
 pub(crate) struct SquaredDifference;
+/// Σ kᵢ².
+struct Square;
+/// Σ (qᵢ − kᵢ)² and Σ kᵢ².
+struct SquaredDifferenceAndSquare;
 
-impl Term for Product {
+impl Term<1> for Product {
     #[inline(always)]
-    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V {
+    unsafe fn add<V: Vector>(query: V, key: V, [sum]: [V; 1]) -> [V; 1] {
         // SAFETY: the caller has the instruction set.
-        unsafe { query.mul_add(key, total) }
+        unsafe { [query.mul_add(key, sum)] }
     }
     #[inline(always)]
-    fn add_one(query: f32, key: f32, total: f32) -> f32 {
-        query * key + total
+    fn add_one(query: f32, key: f32, [sum]: [f32; 1]) -> [f32; 1] {
+        [query * key + sum]
     }
 }
 
-impl Term for SquaredDifference {
+impl Term<1> for SquaredDifference {
     #[inline(always)]
-    unsafe fn add<V: Vector>(query: V, key: V, total: V) -> V {
+    unsafe fn add<V: Vector>(query: V, key: V, [sum]: [V; 1]) -> [V; 1] {
         // SAFETY: the caller has the instruction set.
         unsafe {
             let difference = query.sub(key);
-            difference.mul_add(difference, total)
+            [difference.mul_add(difference, sum)]
         }
     }
     #[inline(always)]
-    fn add_one(query: f32, key: f32, total: f32) -> f32 {
-        let difference = query - key;
-        difference * difference + total
+    fn add_one(query: f32, key: f32, [sum]: [f32; 1]) -> [f32; 1] {
+        [(query - key) * (query - key) + sum]
     }
 }
 
-/// Compares one query with four rows, two accumulators each.
+impl Term<1> for Square {
+    const QUERY: bool = false;
+    #[inline(always)]
+    unsafe fn add<V: Vector>(_query: V, key: V, [sum]: [V; 1]) -> [V; 1] {
+        // SAFETY: the caller has the instruction set.
+        unsafe { [key.mul_add(key, sum)] }
+    }
+    #[inline(always)]
+    fn add_one(_query: f32, key: f32, [sum]: [f32; 1]) -> [f32; 1] {
+        [key * key + sum]
+    }
+}
+
+impl Term<2> for SquaredDifferenceAndSquare {
+    #[inline(always)]
+    unsafe fn add<V: Vector>(query: V, key: V, [distance, norm]: [V; 2]) -> [V; 2] {
+        // SAFETY: the caller has the instruction set.
+        unsafe {
+            let [distance] = SquaredDifference::add(query, key, [distance]);
+            let [norm] = Square::add(query, key, [norm]);
+            [distance, norm]
+        }
+    }
+    #[inline(always)]
+    fn add_one(query: f32, key: f32, [distance, norm]: [f32; 2]) -> [f32; 2] {
+        let [distance] = SquaredDifference::add_one(query, key, [distance]);
+        let [norm] = Square::add_one(query, key, [norm]);
+        [distance, norm]
+    }
+}
+
+/// A pack of the query, from its i-th element on.
 ///
 /// # Safety
 ///
-/// The set is available and each row has `query.len()` elements.
+/// The set is available and, where the term has a query, the pack lies inside it.
 #[inline(always)]
-unsafe fn compare<V: Vector, T: Term, E: Element>(query: &[f32], rows: [*const E; GROUP]) -> [f32; GROUP] {
-    let len = query.len();
-    let from = query.as_ptr();
-    // SAFETY: all offsets stay below `len`, which the caller guarantees for the rows.
+unsafe fn part<V: Vector, T: Term<N>, const N: usize>(query: *const f32, i: usize) -> V {
+    // SAFETY: the caller's promise.
     unsafe {
-        let mut even = [V::splat(0.0); GROUP];
-        let mut odd = [V::splat(0.0); GROUP];
+        match T::QUERY {
+            true => V::load(query.add(i)),
+            false => V::splat(0.0),
+        }
+    }
+}
+
+/// Compares one query with a group of rows and writes `N` sums of each row, those of the first kind first.
+///
+/// # Safety
+///
+/// The set is available and each row has `len` elements, as the query has.
+#[inline(always)]
+unsafe fn compare<V: Vector, T: Term<N>, E: Element, const N: usize>(
+    query: *const f32,
+    len: usize,
+    rows: [*const E; GROUP],
+    out: [*mut f32; N],
+) {
+    // SAFETY: all offsets stay below `len`, which the caller guarantees for query and rows.
+    unsafe {
+        // Eight running sums hide the time that an addition takes; a second set is needed only where N is 1.
+        let mut even = [[V::splat(0.0); N]; GROUP];
+        let mut odd = [[V::splat(0.0); N]; GROUP];
         let mut i = 0;
         while i + 2 * V::LANES <= len {
-            let (q0, q1) = (V::load(from.add(i)), V::load(from.add(i + V::LANES)));
+            let (q0, q1) = (part::<V, T, N>(query, i), part::<V, T, N>(query, i + V::LANES));
             for r in 0..GROUP {
-                even[r] = T::add(q0, E::load(rows[r].add(i)), even[r]);
-                odd[r] = T::add(q1, E::load(rows[r].add(i + V::LANES)), odd[r]);
+                let (k0, k1) = (E::load(rows[r].add(i)), E::load(rows[r].add(i + V::LANES)));
+                even[r] = T::add(q0, k0, even[r]);
+                match N {
+                    1 => odd[r] = T::add(q1, k1, odd[r]),
+                    _ => even[r] = T::add(q1, k1, even[r]),
+                }
             }
             i += 2 * V::LANES;
         }
         if i + V::LANES <= len {
-            let q = V::load(from.add(i));
+            let q = part::<V, T, N>(query, i);
             for r in 0..GROUP {
                 even[r] = T::add(q, E::load(rows[r].add(i)), even[r]);
             }
             i += V::LANES;
         }
-        for r in 0..GROUP {
-            even[r] = even[r].add(odd[r]);
-        }
-        let mut totals = V::sum_four(even);
-        for r in 0..GROUP {
-            let mut tail = 0.0;
-            for j in i..len {
-                tail = T::add_one(*from.add(j), (*rows[r].add(j)).widen(), tail);
+        for n in 0..N {
+            let mut sums = [V::splat(0.0); GROUP];
+            for r in 0..GROUP {
+                sums[r] = even[r][n].add(odd[r][n]);
             }
-            totals[r] += tail;
+            V::sum_four(sums, out[n]);
         }
-        totals
+        if i < len {
+            for r in 0..GROUP {
+                let mut tail = [0.0; N];
+                for j in i..len {
+                    let q = if T::QUERY { *query.add(j) } else { 0.0 };
+                    tail = T::add_one(q, (*rows[r].add(j)).widen(), tail);
+                }
+                for n in 0..N {
+                    *out[n].add(r) += tail[n];
+                }
+            }
+        }
     }
 }
 
-/// `out[i] = scale · compare(query, row picked i-th)`.
+/// Compares the query with each picked row; `out[n][i]` becomes the n-th sum of the i-th one.
 ///
 /// # Safety
 ///
-/// The set is available, the picks lie inside the rows, the rows are as wide as the query, and `out` is as long as
-/// the pick.
+/// The set is available, the picks lie inside the rows, the query, where the term has one, is as long as they are wide,
+/// and each `out` is as long as the pick.
 #[inline(always)]
-pub(crate) unsafe fn compare_all<V: Vector, T: Term, E: Element>(
+unsafe fn compare_all<V: Vector, T: Term<N>, E: Element, const N: usize>(
+    rows: View<'_, E>,
+    query: *const f32,
+    pick: Pick<'_>,
+    out: [&mut [f32]; N],
+) {
+    let (count, len) = (pick.len(), rows.width());
+    let out = out.map(|out| out.as_mut_ptr());
+    let mut i = 0;
+    // SAFETY: picks lie inside the rows, whose width is the query's length; `i` stays below `count`.
+    unsafe {
+        let rows = rows.picked(pick);
+        while i + GROUP <= count {
+            let mut to = out;
+            for n in 0..N {
+                to[n] = out[n].add(i);
+            }
+            compare::<V, T, E, N>(query, len, rows.group(i, GROUP - 1), to);
+            i += GROUP;
+        }
+        // The last one fills a short group, so that a row's result does not depend on its neighbours.
+        if i < count {
+            let mut group = [[0.0; GROUP]; N];
+            let mut to = out;
+            for n in 0..N {
+                to[n] = group[n].as_mut_ptr();
+            }
+            compare::<V, T, E, N>(query, len, rows.group(i, count - i - 1), to);
+            for n in 0..N {
+                core::ptr::copy_nonoverlapping(group[n].as_ptr(), out[n].add(i), count - i);
+            }
+        }
+    }
+}
+
+/// `out[i] = scale · (query · row picked i-th)`.
+///
+/// # Safety
+///
+/// As for [`compare_all`].
+#[inline(always)]
+pub(crate) unsafe fn products<V: Vector, E: Element>(
     rows: View<'_, E>,
     query: &[f32],
     pick: Pick<'_>,
     scale: f32,
     out: &mut [f32],
 ) {
-    for (index, out) in out.chunks_mut(GROUP).enumerate() {
-        // SAFETY: picks lie inside the rows, whose width is the query's length. Where fewer than a group are left,
-        // the last one is compared again, so that a row's result does not depend on its neighbours.
-        let totals = unsafe {
-            let last = out.len() - 1;
-            compare::<V, T, E>(query, group(rows, pick, index * GROUP, last))
-        };
-        for (to, total) in out.iter_mut().zip(totals) {
-            *to = total * scale;
+    // SAFETY: the caller's promise.
+    unsafe { compare_all::<V, Product, E, 1>(rows, query.as_ptr(), pick, [out]) };
+    out.iter_mut().for_each(|product| *product *= scale);
+}
+
+/// `out[i] = ‖query − row picked i-th‖²`.
+///
+/// # Safety
+///
+/// As for [`compare_all`].
+#[inline(always)]
+pub(crate) unsafe fn squared_distances<V: Vector, E: Element>(
+    rows: View<'_, E>,
+    query: &[f32],
+    pick: Pick<'_>,
+    out: &mut [f32],
+) {
+    // SAFETY: the caller's promise.
+    unsafe { compare_all::<V, SquaredDifference, E, 1>(rows, query.as_ptr(), pick, [out]) }
+}
+
+/// Squared distances as [`squared_distances`] gives them and, from the same reads, squared norms as
+/// [`squared_norms`] does.
+///
+/// # Safety
+///
+/// As for [`compare_all`].
+#[inline(always)]
+pub(crate) unsafe fn squared_distances_and_norms<V: Vector, E: Element>(
+    rows: View<'_, E>,
+    query: &[f32],
+    pick: Pick<'_>,
+    exact_from: f64,
+    distances: &mut [f32],
+    norms: &mut [f64],
+) {
+    let pairs = distances.chunks_mut(PART).zip(norms.chunks_mut(PART));
+    for (index, (distances, norms)) in pairs.enumerate() {
+        let pick = pick.part(index * PART, PART);
+        let mut quick = [0.0; PART];
+        let quick = &mut quick[..norms.len()];
+        // SAFETY: the caller's promise, for a part of the pick.
+        unsafe {
+            compare_all::<V, SquaredDifferenceAndSquare, E, 2>(
+                rows,
+                query.as_ptr(),
+                pick,
+                [distances, quick],
+            );
+            refine(rows, pick, exact_from, quick, norms);
         }
     }
 }
 
-/// The picked rows from the i-th on; behind the `last` of the group, that one again.
+/// ‖row‖² of each picked row: in `f32` below `exact_from`, and in `f64` from there on, where a difference to 1/c would
+/// lose the digits of an `f32`.
 ///
 /// # Safety
 ///
-/// The picks from `i` to `i + last` lie inside the rows.
+/// The set is available, the picks lie inside the rows and `out` is as long as the pick.
 #[inline(always)]
-unsafe fn group<E: Element>(rows: View<'_, E>, pick: Pick<'_>, i: usize, last: usize) -> [*const E; GROUP] {
-    let mut out = [core::ptr::null(); GROUP];
-    for (r, pointer) in out.iter_mut().enumerate() {
-        // SAFETY: by the caller's promise.
-        *pointer = unsafe { rows.pointer(pick.row(i + r.min(last))) };
+pub(crate) unsafe fn squared_norms<V: Vector, E: Element>(
+    rows: View<'_, E>,
+    pick: Pick<'_>,
+    exact_from: f64,
+    out: &mut [f64],
+) {
+    for (index, out) in out.chunks_mut(PART).enumerate() {
+        let pick = pick.part(index * PART, PART);
+        let mut quick = [0.0; PART];
+        let quick = &mut quick[..out.len()];
+        // SAFETY: the caller's promise, for a part of the pick.
+        unsafe {
+            compare_all::<V, Square, E, 1>(rows, core::ptr::null(), pick, [quick]);
+            refine(rows, pick, exact_from, quick, out);
+        }
     }
-    out
+}
+
+/// Rows whose norms in `f32` are kept until those in `f64` are known.
+const PART: usize = 64;
+
+/// The norms in `f64`: the quick ones below `exact_from`, and those of the rows again from there on.
+///
+/// # Safety
+///
+/// The picks lie inside the rows; `out` is as long.
+#[inline(always)]
+unsafe fn refine<E: Element>(
+    rows: View<'_, E>,
+    pick: Pick<'_>,
+    exact_from: f64,
+    quick: &[f32],
+    out: &mut [f64],
+) {
+    for (i, (out, &quick)) in out.iter_mut().zip(quick).enumerate() {
+        *out = f64::from(quick);
+        if *out >= exact_from || out.is_nan() {
+            // SAFETY: the i-th pick is a row of this width.
+            let row = unsafe { core::slice::from_raw_parts(rows.picked(pick).row(i), rows.width()) };
+            *out = squared_norm(row);
+        }
+    }
+}
+
+/// ‖x‖² in `f64`.
+#[inline(always)]
+pub(crate) fn squared_norm<E: Element>(x: &[E]) -> f64 {
+    sum_f64(x, x)
+}
+
+/// `out[i] = scale · (query · row picked i-th)`, in `f64`: the products are exact, and so the error is that of the sum.
+///
+/// # Safety
+///
+/// The picks lie inside the rows, the rows are as wide as the query, and `out` is as long as the pick.
+#[inline(always)]
+pub(crate) unsafe fn products_f64<E: Element>(
+    rows: View<'_, E>,
+    query: &[f32],
+    pick: Pick<'_>,
+    scale: f64,
+    out: &mut [f64],
+) {
+    for (i, out) in out.iter_mut().enumerate() {
+        // SAFETY: the i-th pick is a row as wide as the query.
+        let row = unsafe { core::slice::from_raw_parts(rows.picked(pick).row(i), query.len()) };
+        *out = scale * sum_f64(query, row);
+    }
+}
+
+/// Σ xᵢ·yᵢ in `f64`, in lane arrays that the compiler turns into vectors.
+#[inline(always)]
+fn sum_f64<A: Element, B: Element>(x: &[A], y: &[B]) -> f64 {
+    const PACK: usize = 16;
+    let mut lanes = [0.0_f64; PACK];
+    let (xs, ys) = (x.chunks_exact(PACK), y.chunks_exact(PACK));
+    let rest = xs.remainder().iter().zip(ys.remainder());
+    let tail: f64 = rest.map(|(x, y)| f64::from(x.widen()) * f64::from(y.widen())).sum();
+    for (x, y) in xs.zip(ys) {
+        for lane in 0..PACK {
+            lanes[lane] += f64::from(x[lane].widen()) * f64::from(y[lane].widen());
+        }
+    }
+    lanes.iter().sum::<f64>() + tail
 }
 
 /// `out += Σᵢ weights[i] · row picked i-th`.
@@ -149,18 +376,107 @@ pub(crate) unsafe fn accumulate<V: Vector, E: Element>(
     pick: Pick<'_>,
     out: &mut [f32],
 ) {
+    let len = out.len();
+    let to = out.as_mut_ptr();
+    // SAFETY: picks lie inside the rows and are as many as the weights, by the caller's promise; columns stay below
+    // `len`.
+    unsafe {
+        let rows = rows.picked(pick);
+        let packs = len / V::LANES;
+        if packs > 8 {
+            return accumulate_long::<V, E>(rows, weights, out);
+        }
+        let mut column = 0;
+        if packs & 8 != 0 {
+            add_columns::<V, E, 8, 1>(rows, weights, column, to);
+            column += 8 * V::LANES;
+        }
+        if packs & 4 != 0 {
+            add_columns::<V, E, 4, 2>(rows, weights, column, to);
+            column += 4 * V::LANES;
+        }
+        if packs & 2 != 0 {
+            add_columns::<V, E, 2, 4>(rows, weights, column, to);
+            column += 2 * V::LANES;
+        }
+        if packs & 1 != 0 {
+            add_columns::<V, E, 1, 4>(rows, weights, column, to);
+            column += V::LANES;
+        }
+        for j in column..len {
+            let mut total = *to.add(j);
+            for (i, weight) in weights.iter().enumerate() {
+                total += weight * (*rows.row(i).add(j)).widen();
+            }
+            *to.add(j) = total;
+        }
+    }
+}
+
+/// Adds the weighted sum of `C` packs of columns, kept in registers over all rows; `S` rows are summed apart, because one
+/// sum alone would wait for each addition.
+///
+/// # Safety
+///
+/// The set is available and the packs from `column` on lie inside the rows and behind `out`.
+#[inline(always)]
+unsafe fn add_columns<V: Vector, E: Element, const C: usize, const S: usize>(
+    rows: Picked<'_, E>,
+    weights: &[f32],
+    column: usize,
+    out: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut sums = [[V::splat(0.0); C]; S];
+        let mut i = 0;
+        while i + S <= weights.len() {
+            for s in 0..S {
+                let (row, weight) = (rows.row(i + s).add(column), V::splat(*weights.get_unchecked(i + s)));
+                for c in 0..C {
+                    sums[s][c] = weight.mul_add(E::load(row.add(c * V::LANES)), sums[s][c]);
+                }
+            }
+            i += S;
+        }
+        while i < weights.len() {
+            let (row, weight) = (rows.row(i).add(column), V::splat(*weights.get_unchecked(i)));
+            for c in 0..C {
+                sums[0][c] = weight.mul_add(E::load(row.add(c * V::LANES)), sums[0][c]);
+            }
+            i += 1;
+        }
+        for c in 0..C {
+            let to = out.add(column + c * V::LANES);
+            let mut total = V::load(to);
+            for s in 0..S {
+                total = total.add(sums[s][c]);
+            }
+            total.store(to);
+        }
+    }
+}
+
+/// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, so that they are read in the order of
+/// their addresses.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn accumulate_long<V: Vector, E: Element>(rows: Picked<'_, E>, weights: &[f32], out: &mut [f32]) {
     const GROUP: usize = 8;
     let mut i = 0;
-    // SAFETY: picks lie inside the rows and `i` below the weights' length, by the caller's promise.
+    // SAFETY: `i` stays below the number of rows.
     unsafe {
         while i + GROUP <= weights.len() {
-            let w = core::array::from_fn::<_, GROUP, _>(|r| *weights.get_unchecked(i + r));
-            let group = core::array::from_fn::<_, GROUP, _>(|r| rows.pointer(pick.row(i + r)));
-            add_rows::<V, E, GROUP>(w, group, out);
+            let mut group = [0.0; GROUP];
+            group.copy_from_slice(weights.get_unchecked(i..i + GROUP));
+            add_rows::<V, E, GROUP>(group, rows.group(i, GROUP - 1), out);
             i += GROUP;
         }
         while i < weights.len() {
-            add_rows::<V, E, 1>([*weights.get_unchecked(i)], [rows.pointer(pick.row(i))], out);
+            add_rows::<V, E, 1>([*weights.get_unchecked(i)], [rows.row(i)], out);
             i += 1;
         }
     }
@@ -221,14 +537,15 @@ pub(crate) unsafe fn accumulate_f64<E: Element>(
     let mut i = 0;
     // SAFETY: picks lie inside the rows and `i` below the weights' length, by the caller's promise.
     unsafe {
+        let rows = rows.picked(pick);
         while i + GROUP <= weights.len() {
-            let w = core::array::from_fn::<_, GROUP, _>(|r| *weights.get_unchecked(i + r));
-            let group = core::array::from_fn::<_, GROUP, _>(|r| rows.pointer(pick.row(i + r)));
-            add_rows_f64(w, group, out);
+            let mut group = [0.0; GROUP];
+            group.copy_from_slice(weights.get_unchecked(i..i + GROUP));
+            add_rows_f64(group, rows.group(i, GROUP - 1), out);
             i += GROUP;
         }
         while i < weights.len() {
-            add_rows_f64([*weights.get_unchecked(i)], [rows.pointer(pick.row(i))], out);
+            add_rows_f64([*weights.get_unchecked(i)], [rows.row(i)], out);
             i += 1;
         }
     }
@@ -263,59 +580,4 @@ unsafe fn add_rows_f64<E: Element, const R: usize>(weights: [f64; R], rows: [*co
             *total += weights[r] * f64::from(unsafe { *rows[r].add(from + j) }.widen());
         }
     }
-}
-
-/// ‖row‖² of each row: in `f32` below `exact_from`, and in `f64` from there on, where a difference to 1/c would lose the
-/// digits of an `f32`.
-///
-/// # Safety
-///
-/// The set is available and `out` has one element for each of the first rows.
-#[inline(always)]
-pub(crate) unsafe fn squared_norms<V: Vector, E: Element>(
-    rows: View<'_, E>,
-    exact_from: f64,
-    out: &mut [f64],
-) {
-    for (i, total) in out.iter_mut().enumerate() {
-        // SAFETY: `i` is below the number of rows.
-        unsafe {
-            let row = core::slice::from_raw_parts(rows.pointer(i), rows.width());
-            let quick = f64::from(quick_norm::<V, E>(row));
-            *total = if quick < exact_from { quick } else { squared_norm(row) };
-        }
-    }
-}
-
-/// ‖x‖² in `f32`.
-#[inline(always)]
-unsafe fn quick_norm<V: Vector, E: Element>(x: &[E]) -> f32 {
-    let from = x.as_ptr();
-    // SAFETY: every offset stays below the length; the caller has the set.
-    unsafe {
-        let mut total = V::splat(0.0);
-        let mut i = 0;
-        while i + V::LANES <= x.len() {
-            let pack: V = E::load(from.add(i));
-            total = pack.mul_add(pack, total);
-            i += V::LANES;
-        }
-        let tail: f32 = x[i..].iter().map(|x| x.widen() * x.widen()).sum();
-        total.sum() + tail
-    }
-}
-
-/// ‖x‖² in `f64`, in eight running sums.
-#[inline(always)]
-pub(crate) fn squared_norm<E: Element>(x: &[E]) -> f64 {
-    let mut lanes = [0.0_f64; 8];
-    let packs = x.chunks_exact(8);
-    let rest = packs.remainder();
-    for pack in packs {
-        for (lane, &value) in lanes.iter_mut().zip(pack) {
-            *lane += f64::from(value.widen()) * f64::from(value.widen());
-        }
-    }
-    let tail: f64 = rest.iter().map(|&value| f64::from(value.widen()) * f64::from(value.widen())).sum();
-    lanes.iter().sum::<f64>() + tail
 }

@@ -107,15 +107,13 @@ unsafe impl Vector for Sse2 {
         unsafe { (Sse2(_mm_unpacklo_ps(self.0, other.0)), Sse2(_mm_unpackhi_ps(self.0, other.0))) }
     }
     #[inline(always)]
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4] {
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32) {
         let [a, b, c, d] = four;
-        // SAFETY: SSE2 is part of x86-64; four floats fit the array.
+        // SAFETY: SSE2 is part of x86-64 and four writable floats.
         unsafe {
             let ab = _mm_add_ps(_mm_unpacklo_ps(a.0, b.0), _mm_unpackhi_ps(a.0, b.0));
             let cd = _mm_add_ps(_mm_unpacklo_ps(c.0, d.0), _mm_unpackhi_ps(c.0, d.0));
-            let mut sums = [0.0; 4];
-            _mm_storeu_ps(sums.as_mut_ptr(), _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
-            sums
+            _mm_storeu_ps(to, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
         }
     }
     #[inline(always)]

@@ -47,17 +47,30 @@ fn check_exactly(kernel: Kernel, rows: Rows<'_>, pick: Pick<'_>) {
     kernel.squared_distances(&query, rows, pick, &mut got);
     assert_eq!(got, each(&|q, k| (q - k) * (q - k)), "{name}");
 
+    let wide = |x: &[f32]| x.iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
+    let mut exactly = vec![f64::NAN; pick.len()];
+    kernel.products_f64(&query, rows, pick, 0.5, &mut exactly);
+    assert_eq!(exactly, wide(&each(&|q, k| 0.5 * q * k)), "{name}");
+    // Norms in f32 and in f64: numbers this small are exact in both.
+    for exact_from in [f64::INFINITY, 0.0] {
+        let (mut norms, mut both) = (exactly.clone(), (got.clone(), exactly.clone()));
+        kernel.squared_norms(rows, pick, exact_from, &mut norms);
+        assert_eq!(norms, wide(&each(&|_, k| k * k)), "{name}");
+        both.0.fill(f32::NAN);
+        kernel.squared_distances_and_norms(&query, rows, pick, exact_from, &mut both.0, &mut both.1);
+        assert_eq!(both, (got.clone(), norms), "{name}");
+    }
+
     let weights = exact(pick.len(), 2);
     let mut sum = exact(width, 3);
-    let mut wide: Vec<f64> = sum.iter().map(|&x| f64::from(x)).collect();
+    let mut sum_f64 = wide(&sum);
     let expected: Vec<f32> = (0..width)
         .map(|e| sum[e] + picked.iter().zip(&weights).map(|(row, w)| w * row[e]).sum::<f32>())
         .collect();
     kernel.accumulate(&weights, rows, pick, &mut sum);
     assert_eq!(sum, expected, "{name}");
-    let weights: Vec<f64> = weights.iter().map(|&x| f64::from(x)).collect();
-    kernel.accumulate_f64(&weights, rows, pick, &mut wide);
-    assert_eq!(wide, expected.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(), "{name}");
+    kernel.accumulate_f64(&wide(&weights), rows, pick, &mut sum_f64);
+    assert_eq!(sum_f64, wide(&expected), "{name}");
 }
 
 #[test]
@@ -71,15 +84,14 @@ fn rows_are_compared_and_summed_exactly() {
             for tensor in stored.tensors() {
                 let rows = Rows::column_block(tensor, stride, offset, width);
                 assert_eq!(rows.count(), count);
-                let picks =
-                    [Pick::first(9), Pick::Range { start: 2, len: 5 }, Pick::List(&list), Pick::first(0)];
+                let picks = [
+                    Pick::first(9),
+                    Pick::Range { start: 2, len: 5 },
+                    Pick::List(&list),
+                    Pick::first(0),
+                    Pick::Range { start: count, len: 0 },
+                ];
                 picks.into_iter().for_each(|pick| check_exactly(kernel, rows, pick));
-                let mut norms = vec![0.0; count];
-                kernel.squared_norms(rows, width as f64 * 20.0, &mut norms);
-                for (i, &norm) in norms.iter().enumerate() {
-                    let row = rows.get(i).unwrap();
-                    assert_eq!(norm, row.iter().map(|x| f64::from(x) * f64::from(x)).sum::<f64>());
-                }
             }
         }
     }
@@ -104,6 +116,22 @@ fn every_half_is_widened_exactly() {
                 assert!(same(single[i], truth), "{}: {i:#06x} as {}", kernel.name(), single[i]);
             }
         }
+    }
+}
+
+#[test]
+fn norms_keep_the_digits_of_f64_from_where_it_matters() {
+    // Σ of 100 squares just below 1: its distance to 1 is far smaller than an f32 can tell.
+    let row = vec![0.1_f32 * (1.0 - 1e-7); 100];
+    let truth: f64 = row.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    for kernel in Kernel::available() {
+        let norm = |exact_from| {
+            let mut out = [0.0];
+            kernel.squared_norms(Rows::packed(&row, 100), Pick::first(1), exact_from, &mut out);
+            (out[0] - truth).abs()
+        };
+        assert!(norm(0.75) < 1e-14, "{}", kernel.name());
+        assert!(norm(2.0) > 1e-10 && norm(2.0) < 1e-6, "{}", kernel.name());
     }
 }
 

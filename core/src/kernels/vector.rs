@@ -42,8 +42,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn scale(self, exponent: Self) -> Self;
     /// The lanes of both in turn, a₀ b₀ a₁ b₁ and so on: the first `LANES` of them, and the rest.
     unsafe fn zip(self, other: Self) -> (Self, Self);
-    /// Sum of the lanes of each.
-    unsafe fn sum_four(four: [Self; 4]) -> [f32; 4];
+    /// Writes the sum of the lanes of each.
+    unsafe fn sum_four(four: [Self; 4], to: *mut f32);
     /// Sum of the lanes.
     unsafe fn sum(self) -> f32;
     /// Largest lane.
