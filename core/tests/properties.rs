@@ -79,19 +79,33 @@ fn agrees_with_the_oracle_at_ten_thousand_keys() {
 }
 
 #[test]
-fn large_scores_keep_the_error_their_conditioning_implies() {
-    // Scores of ±1e4: an f32 score is off by up to about 1e4 · 2⁻²³, and so is each weight, relatively.
+fn large_scores_are_as_exact_as_small_ones() {
+    // Scores of ±1e4, where an f32 would be off by up to 1e4 · 2⁻²⁴ = 6e-4; one query, a tile of them, and heads.
     each_kernel(|kernel| {
-        let mut case = Case::random(Kind::ScaledDot, 3, 3, 50, 16, 4);
-        case.queries.iter_mut().for_each(|x| *x *= 120.0);
-        case.keys.iter_mut().for_each(|x| *x *= 120.0);
-        let plain = Options::default();
-        assert_close(
-            &case.got(kernel, &plain),
-            &case.expected(&plain),
-            1e4 / 8_388_608.0 * 2.0,
-            kernel.name(),
-        );
+        for (m, n) in [(1, 50), (1, 700), (20, 300)] {
+            for kind in [Kind::ScaledDot, Kind::MultiHead(2)] {
+                let mut case = Case::random(kind, 77, m, n, 16, 8);
+                for x in case.queries.iter_mut().chain(&mut case.keys) {
+                    *x *= 100.0;
+                }
+                for options in [Options::default(), Options { neighbors: Some(9), ..Options::default() }] {
+                    let expected = case.expected(&options);
+                    assert_close(
+                        &case.got(kernel, &options),
+                        &expected,
+                        2e-6,
+                        &format!("{kernel:?} {m}×{n}"),
+                    );
+                }
+                // All scores near one large value: every one of them counts.
+                let query = case.queries[..case.dim].to_vec();
+                for (i, key) in case.keys.chunks_mut(case.dim).enumerate() {
+                    key.iter_mut().zip(&query).for_each(|(k, q)| *k = *q * (1.0 + i as f32 * 1e-6));
+                }
+                let options = Options::default();
+                assert_close(&case.got(kernel, &options), &case.expected(&options), 2e-6, kernel.name());
+            }
+        }
     });
 }
 

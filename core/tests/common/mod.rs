@@ -4,7 +4,7 @@
 
 use ruvector_attention::{
     Attention, CrossAttention, HyperbolicAttention, Kernel, LinearAttention, MultiHeadAttention, Options,
-    ScaledDotProductAttention, SelfAttention,
+    ScaledDotProductAttention, SelfAttention, Threads,
 };
 
 /// The mathematics of a mechanism, for the oracle and for building the real one.
@@ -20,15 +20,22 @@ pub enum Kind {
 
 impl Kind {
     pub fn build(self, dim: usize, kernel: Kernel) -> Box<dyn Attention> {
+        self.build_for(dim, kernel, Threads::default())
+    }
+
+    pub fn build_for(self, dim: usize, kernel: Kernel, threads: Threads) -> Box<dyn Attention> {
+        macro_rules! ready {
+            ($attention:expr) => {
+                Box::new($attention.unwrap().with_kernel(kernel).with_threads(threads))
+            };
+        }
         match self {
-            Kind::ScaledDot => Box::new(ScaledDotProductAttention::new(dim).unwrap().with_kernel(kernel)),
-            Kind::Cross => Box::new(CrossAttention::new(dim).unwrap().with_kernel(kernel)),
-            Kind::SelfRows => Box::new(SelfAttention::new(dim).unwrap().with_kernel(kernel)),
-            Kind::MultiHead(heads) => {
-                Box::new(MultiHeadAttention::new(heads, dim, 0.0).unwrap().with_kernel(kernel))
-            }
-            Kind::Hyperbolic(c) => Box::new(HyperbolicAttention::new(c).unwrap().with_kernel(kernel)),
-            Kind::Linear => Box::new(LinearAttention::new(dim).unwrap().with_kernel(kernel)),
+            Kind::ScaledDot => ready!(ScaledDotProductAttention::new(dim)),
+            Kind::Cross => ready!(CrossAttention::new(dim)),
+            Kind::SelfRows => ready!(SelfAttention::new(dim)),
+            Kind::MultiHead(heads) => ready!(MultiHeadAttention::new(heads, dim, 0.0)),
+            Kind::Hyperbolic(c) => ready!(HyperbolicAttention::new(c)),
+            Kind::Linear => ready!(LinearAttention::new(dim)),
         }
     }
 
