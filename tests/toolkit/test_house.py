@@ -12,7 +12,20 @@ import pytest
 Find = Callable[[str], list[str]]
 
 # Work is done in stages, each a function from the last one's result; workflow and cli alone put them together.
-STAGES = {"matrix", "plan", "run", "smoke", "checks", "dist", "toolchain", "package", "verify", "release", "report"}
+STAGES = {
+    "matrix",
+    "plan",
+    "run",
+    "smoke",
+    "checks",
+    "bench",
+    "dist",
+    "toolchain",
+    "package",
+    "verify",
+    "release",
+    "report",
+}
 COMPOSERS = {"cli", "workflow", "__main__"}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.

@@ -227,6 +227,33 @@ def test(
 
 
 @app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a comparison of platforms.toml, such as core")],
+    peers: Annotated[bool, typer.Option("--peers", help="also measure the packages of others (fetched once)")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="CASE", help="a case's name or a glob; may be repeated")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="small sizes, short turns: whether it works")] = False,
+    output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="default: .rva/bench-NAME")] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Measure against the machine's limits and, with --peers, against what others publish.
+
+    Examples: rva bench core; rva bench core --peers --output docs/measured; rva bench core --only 'many-*'
+    """
+    from rva import workflow
+    from rva.bench import Wish
+
+    root = _root()
+    place = output.absolute() if output else root / ".rva" / f"bench-{name}"
+    wish = Wish(name, place, tuple(only or ()), quick, peers)
+    folder = workflow.bench(root, matrix.load(root), wish, _log(quiet, verbose))
+    _print((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
+
+
+@app.command()
 def docs(
     check: Annotated[
         bool, typer.Option("--check", help="change nothing; fail where a generated file is out of date")

@@ -67,6 +67,15 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
     needs: tuple[NameStr, ...] = ()
 
 
+class Bench(Struct, frozen=True, forbid_unknown_fields=True):
+    """One comparison of `rva bench`: the script that measures, the crate it calls, and whom it compares with."""
+
+    script: PathStr
+    crate: NameStr
+    packages: PathStr
+    modules: PathStr
+
+
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is built for many platforms: its crate, folder, names, smoke test and size budget."""
 
@@ -112,6 +121,7 @@ class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
     triples: dict[TripleStr, TripleSpec]
     rows: Annotated[tuple[RowSpec, ...], Meta(min_length=1)]
     checks: tuple[Check, ...] = ()
+    bench: dict[NameStr, Bench] = {}
 
 
 class Target(Struct, frozen=True):
@@ -140,6 +150,7 @@ class Matrix(Struct, frozen=True):
     recipes: dict[RecipeName, Recipe]
     targets: tuple[Target, ...]
     checks: tuple[Check, ...]
+    bench: dict[str, Bench] = {}
 
 
 class Host(Struct, frozen=True):

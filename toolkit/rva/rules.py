@@ -218,6 +218,8 @@ def _folders(document: Document, root: Path) -> Iterator[Fault]:
     wanted: list[tuple[Where, object]] = [((*w, i), path) for w, paths in lists for i, path in enumerate(_items(paths))]
     wanted += [(("recipes", name, "folder"), _table(recipes, name).get("folder")) for name in recipes]
     wanted.append((("project", "vectors"), _table(document, "project").get("vectors")))
+    benches = _table(document, "bench")
+    wanted += [(("bench", b, k), _table(benches, b).get(k)) for b in benches for k in ("script", "packages", "modules")]
     for where, path in wanted:
         # What is no plain path below the checkout is not looked for; the schema refuses it.
         if isinstance(path, str) and ".." not in path and path[:1] not in ("", "/") and _absent(root / path):

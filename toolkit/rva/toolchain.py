@@ -18,7 +18,7 @@ from rva.toolchains.inventory import Absence, Fetch, Inventory, Site, Tool, forg
 
 __all__ = [
     "MAY_BE_ABSENT", "Absence", "Fetch", "Inventory", "Site", "Tool", "environment", "forget_absences", "install_system_packages",
-    "load", "needs", "project_folders", "provide",
+    "load", "needs", "project_folders", "provide", "provide_peers",
 ]  # fmt: skip
 
 # Tools that may be absent without that being a fault: their rows are reported unavailable.
@@ -69,6 +69,13 @@ def provide(names: Iterable[str], inventory: Inventory, log: Log) -> Inventory:
         return _compile(site, missing, inventory, log)
     except OSError as error:
         raise shell.from_os_error(error, "cannot prepare the tools") from error
+
+
+def provide_peers(inventory: Inventory, packages: str, modules: str, log: Log) -> tuple[Path, Path]:
+    """The interpreter and the folder of npm packages of a comparison's peers, in environments of their own."""
+    folder = Path(python_tools.provide_list(inventory.site, Path(packages).stem, log).path)
+    python = folder / ("python.exe" if os.name == "nt" else "python")
+    return python, npm_tools.provide_modules(inventory.site, modules, log)
 
 
 def environment(inventory: Inventory, names: Iterable[str]) -> dict[str, str]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import filelock
 from msgspec import Struct
 
+from rva import bench as benches
 from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
 from rva import plan as planning
-from rva.errors import CheckFailed, RvaError
+from rva.errors import CheckFailed, RvaError, UsageError
 from rva.log import Log
 from rva.model import Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
 from rva.store import Store
@@ -132,8 +133,6 @@ def test(root: Path, table: Matrix, only: Sequence[str], log: Log) -> checks.Tes
     stages = ("lint", "unit", "build", "package")
     for name in only:
         if name not in stages:
-            from rva.errors import UsageError
-
             raise UsageError(f"no stage is named {name!r}", fix=f"use one of {', '.join(stages)}")
     verdicts: list[checks.Verdict] = []
     spent: dict[str, float] = {}
@@ -145,6 +144,27 @@ def test(root: Path, table: Matrix, only: Sequence[str], log: Log) -> checks.Tes
             verdicts += _build_stage(root, table, log) if stage == "build" else _check_stage(root, table, stage, log)
         spent[stage] = round(time.monotonic() - started, 1)
     return checks.TestReport(tuple(verdicts), spent)
+
+
+def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
+    """Get what a comparison needs, the peers only where they are asked for, and run it; returns where its results are."""
+    spec = table.bench.get(wish.name)
+    if spec is None:
+        known = ", ".join(table.bench) or "none"
+        raise UsageError(f"platforms.toml has no [bench.{wish.name}]", fix=f"known comparisons: {known}")
+    names = {"dev", "rust", *(("node", "npm") if wish.peers else ())}
+    with one_run(root, log):
+        inventory = _inventory(root, table)
+        if names - inventory.tools.keys():
+            inventory = _provide(names, inventory, log)
+        peers = None
+        if wish.peers:
+            python, modules = toolchain.provide_peers(inventory, spec.packages, spec.modules, log)
+            peers = benches.Peers(python, modules, Path(inventory.tools["node"].path))
+        env = toolchain.environment(inventory, names)
+        suffix = ".exe" if os.name == "nt" else ""
+        interpreter = Path(inventory.tools["dev"].path) / f"python{suffix}"
+        return benches.run(spec, wish, root, interpreter, peers, commit(root), env, log)
 
 
 @contextmanager

@@ -119,12 +119,7 @@ def _wasm_opt(site: Site, log: Log) -> Tool:
             return ready
         log.say(f"fetching wasm-opt {wanted} from npm's registry")
 
-        def fill(part: Path) -> None:
-            for name in ("package.json", "package-lock.json"):
-                files.copy(site.root / WASM_OPT_FOLDER / name, part / name, executable=False)
-            _ci(site, part, "wasm-opt", log)
-
-        make_folder(folder, fill)
+        make_folder(folder, lambda part: _copy_and_install(site, WASM_OPT_FOLDER, part, "wasm-opt", log))
         version = _package_version(folder, "binaryen")
         if version != wanted:
             raise ToolError(
@@ -138,6 +133,23 @@ def _wasm_opt(site: Site, log: Log) -> Tool:
             env={"PATH": str(programs)}, stamps=stamps([program]),
         )  # fmt: skip
         return write_record(folder, tool)
+
+
+def provide_modules(site: Site, source: str, log: Log) -> Path:
+    """A folder in the shared cache with the packages of a lock file in the checkout, made if it is not there."""
+    name = source.replace("/", "-")
+    place = site.shared / "npm" / f"{name}-{_digest(site.root / source)[:12]}"
+    with alone(place, log):
+        if not place.is_dir():
+            log.say(f"fetching the npm packages of {source}/package-lock.json")
+            make_folder(place, lambda part: _copy_and_install(site, source, part, name, log))
+    return place
+
+
+def _copy_and_install(site: Site, source: str, folder: Path, name: str, log: Log) -> None:
+    for file in ("package.json", "package-lock.json"):
+        files.copy(site.root / source / file, folder / file, executable=False)
+    _ci(site, folder, name, log)
 
 
 def _wasm_opt_folder(site: Site) -> Path:

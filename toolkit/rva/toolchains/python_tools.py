@@ -64,6 +64,14 @@ def provide(site: Site, names: set[str], log: Log) -> tuple[Tool, ...]:
     return tuple(made)
 
 
+def provide_list(site: Site, requirements: str, log: Log) -> Tool:
+    """The environment that holds requirements/NAME.txt, made if it is not there."""
+    folder = _folder(site, requirements)
+    with alone(folder, log):
+        ready = read_record(folder, requirements)
+        return ready or _make_whole(site, folder, requirements, log)
+
+
 def bin_folder(environment: Path) -> Path:
     """Where an environment keeps its programs."""
     return environment / ("Scripts" if os.name == "nt" else "bin")
@@ -102,42 +110,44 @@ def _folder(site: Site, requirements: str) -> Path:
 
 
 def _make(site: Site, folder: Path, requirements: str, log: Log) -> None:
+    if requirements == "dev":
+        _make_whole(site, folder, requirements, log)
+        return
+    pinned = check_pins(site)
+    python = _install(site, folder, requirements, log)
+    for name, packages in PACKAGES.items():
+        write_record(folder, _tool(site, folder, python, name, packages, pinned))
+
+
+def _make_whole(site: Site, folder: Path, requirements: str, log: Log) -> Tool:
+    """An environment that is one tool, by its list's name."""
+    python = _install(site, folder, requirements, log)
+    programs = str(bin_folder(folder))
+    tool = Tool(
+        name=requirements, version=folder.name, path=programs, source="PyPI", fingerprint=folder.name,
+        env={"PATH": programs}, stamps=stamps([python]),
+    )  # fmt: skip
+    return write_record(folder, tool)
+
+
+def _install(site: Site, folder: Path, requirements: str, log: Log) -> Path:
+    """Make the environment; returns its interpreter."""
     # An environment cannot be renamed, its programs name their interpreter: the records, written last, say it is whole.
-    pinned = check_pins(site) if requirements == "tools" else {}
     files.make_folder(folder)
     record = site.logs / f"setup-python-{requirements}.log"
     source = site.root / "requirements" / f"{requirements}.txt"
-    log.say(f"fetching the Python tools of requirements/{requirements}.txt")
+    log.say(f"fetching the Python packages of requirements/{requirements}.txt")
     python = bin_folder(folder) / ("python.exe" if os.name == "nt" else "python")
-    title = f"Python tools ({requirements})"
+    title = f"Python packages ({requirements})"
     uv = shutil.which("uv")
     if uv:
         run(title, [uv, "venv", "--allow-existing", "--python", sys.executable, folder], log, record)
         run(title, [uv, "pip", "install", "--require-hashes", "--python", python, "-r", source], log, record)
     else:
         run(title, [sys.executable, "-m", "venv", folder], log, record)
-        pip: list[str | Path] = [
-            python,
-            "-m",
-            "pip",
-            "install",
-            "--disable-pip-version-check",
-            "--no-warn-script-location",
-        ]
-        run(title, [*pip, "--require-hashes", "-r", source], log, record)
-    if requirements == "dev":
-        write_record(folder, _dev(folder, python))
-    else:
-        for name, packages in PACKAGES.items():
-            write_record(folder, _tool(site, folder, python, name, packages, pinned))
-
-
-def _dev(folder: Path, python: Path) -> Tool:
-    programs = bin_folder(folder)
-    return Tool(
-        name="dev", version=folder.name, path=str(programs), source="PyPI", fingerprint=folder.name,
-        env={"PATH": str(programs)}, stamps=stamps([python]),
-    )  # fmt: skip
+        pip: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+        run(title, [*pip, "--no-warn-script-location", "--require-hashes", "-r", source], log, record)
+    return python
 
 
 def _tool(site: Site, folder: Path, python: Path, name: str, packages: tuple[str, ...], pinned: dict[str, str]) -> Tool:

@@ -1,0 +1,61 @@
+"""What the run ran on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def describe() -> dict[str, object]:
+    """Processor, caches, memory and system, as far as the system tells."""
+    return {
+        "processor": _processor(),
+        "processors": len(cpus()),
+        "caches": _caches(Path("/sys/devices/system/cpu/cpu0/cache")),
+        "memory_gib": _memory(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+        "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else [],
+    }
+
+
+def cpus() -> list[int]:
+    """The processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+    parts = [fields.get("model name", platform.machine())]
+    if "cpu family" in fields and "model" in fields:
+        parts.append(f"family {fields['cpu family']} model {fields['model']}")
+    if "hypervisor" in fields.get("flags", "").split():
+        parts.append("virtual")
+    return ", ".join(parts)
+
+
+def _caches(folder: Path) -> list[str]:
+    found = []
+    for index in sorted(folder.glob("index*")):
+        try:
+            level, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
+        except OSError:
+            continue
+        if kind != "Instruction":
+            found.append(f"L{level} {size}")
+    return found
+
+
+def _memory() -> float:
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return 0.0
