@@ -1,5 +1,6 @@
 //! Tensors on 2 MiB boundaries, where the system can give them large pages.
 
+use ruvector_attention::{bf16, f16};
 use std::alloc::{alloc_zeroed, dealloc, handle_alloc_error, Layout};
 use std::fs::File;
 use std::io::{self, Read};
@@ -74,3 +75,7 @@ pub unsafe trait Number: Copy {}
 unsafe impl Number for f32 {}
 // SAFETY: as above.
 unsafe impl Number for u8 {}
+// SAFETY: two bytes, whatever they are.
+unsafe impl Number for f16 {}
+// SAFETY: as above.
+unsafe impl Number for bf16 {}

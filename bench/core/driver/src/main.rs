@@ -34,7 +34,7 @@ fn main() -> io::Result<()> {
 }
 
 enum Work {
-    Ours(Ours),
+    Ours(Box<Ours>),
     Limit(Limit),
 }
 
@@ -87,7 +87,7 @@ impl Session {
         } else {
             let ours = Ours::new(ask, tensors)?;
             answer.with = ours.kernel().into();
-            Work::Ours(ours)
+            Work::Ours(Box::new(ours))
         };
         self.work.insert(ask.id.clone(), work);
         Ok(answer)
