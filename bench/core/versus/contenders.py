@@ -148,9 +148,8 @@ class FromNpm:
 
     def ways(self, problem: Problem, threads: int) -> tuple[str, ...]:
         """One thread; of many queries only what does not take it minutes."""
-        if threads > 1 or problem.causal or not _is_plain(problem) or problem.operations > self.most_work:
-            return ()
-        return self.methods
+        too_much = problem.queries > 1 and problem.operations > self.most_work
+        return () if threads > 1 or problem.causal or too_much or not _is_plain(problem) else self.methods
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
@@ -178,5 +177,5 @@ def peers(python: Path, node: Path, modules: Path) -> list[Contender]:
             python, "ruvector-attention (PyPI)", "ruvector_worker.py", ("attend",), (), most_threads=1, shared=True
         ),
         FromNpm(node, modules, "@ruvector/attention", ("DotProductAttention", "FlashAttention"), 10**9),
-        FromNpm(node, modules, "@ruvector/attention-wasm", ("Float32Array rows", "number[] rows"), 4 * 10**7),
+        FromNpm(node, modules, "@ruvector/attention-wasm", ("Float32Array rows", "number[] rows"), 0),
     ]
