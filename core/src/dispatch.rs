@@ -103,7 +103,6 @@ impl Kernel {
     }
 
     /// The same, computed in `f64`.
-    #[allow(dead_code)] // The engine is about to call it.
     pub(crate) fn products_f64(
         &self,
         query: &[f32],
@@ -226,7 +225,6 @@ impl Kernel {
     }
 
     /// Squared distances of the query to the picked rows and the rows' squared norms, from one reading.
-    #[allow(dead_code)] // The same.
     pub(crate) fn squared_distances_and_norms(
         &self,
         query: &[f32],

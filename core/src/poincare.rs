@@ -132,7 +132,12 @@ pub(crate) fn gap_of(argument: &'static str, row: usize, squared: f64, c: f64) -
     if gap > 0.0 {
         return Ok(gap);
     }
-    Err(Error::OutsideBall { argument, row, norm: libm::sqrt(squared), radius: 1.0 / libm::sqrt(c) })
+    Err(outside(argument, row, squared, c))
+}
+
+/// The error that names a row of this squared norm.
+pub(crate) fn outside(argument: &'static str, row: usize, squared: f64, c: f64) -> Error {
+    Error::OutsideBall { argument, row, norm: libm::sqrt(squared), radius: 1.0 / libm::sqrt(c) }
 }
 
 fn scaled(x: &[f32], factor: f64) -> Vec<f32> {

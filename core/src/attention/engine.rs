@@ -49,7 +49,9 @@ pub(crate) fn forward(
     let neighbors = shape::neighbors(&options)?.filter(|&k| k < shape.keys);
     let Workspace { memory: buffers, query_gaps, hands, .. } = workspace;
     let tensors = (inputs.keys, inputs.values);
-    let memory = Memory::new(mechanism, settings.kernel, shape, tensors, options.mask, buffers)?;
+    let prepare = neighbors.is_some() || tiled::is_worth_it(mechanism, shape.queries);
+    let what = (mechanism, settings.kernel, shape);
+    let memory = Memory::new(what, tensors, options.mask, prepare, buffers)?;
     memory::query_gaps(mechanism, inputs.queries, shape.dim, settings.kernel, query_gaps)?;
     let visible = |query: usize| shape.visible(query, options.causal);
     if let Some(query) = (0..shape.queries).find(|&query| memory.pick(visible(query)).len() == 0) {
@@ -70,21 +72,28 @@ pub(crate) fn forward(
         if let Some(result) = out.get_mut(start..start + width) {
             partial.finish(settings.kernel, mechanism.curvature(), result);
         }
-    });
+    })?;
     inputs.blame(out)
 }
 
 impl Call<'_> {
     /// Computes all sums and hands those of each query and head to `take`.
-    pub fn run(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
-        if self.neighbors.is_none() && tiled::is_worth_it(self.memory) {
-            return self.run_tiles(threads, hands, take);
+    ///
+    /// Errors: in the ball, the first row found outside it.
+    pub fn run(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) -> Result<()> {
+        let memory = self.memory;
+        if self.neighbors.is_none() && tiled::is_worth_it(memory.mechanism, memory.shape.queries) {
+            self.run_tiles(threads, hands, take);
+            return Ok(());
         }
-        let segments = Segments::of(self.memory);
+        let segments = Segments::of(memory);
         match self.neighbors {
             _ if segments.count == 1 => self.run_queries(threads, hands, take),
             None => self.run_segments(segments, threads, hands, take),
-            Some(k) => self.run_best(k, segments, threads, hands, take),
+            Some(k) => {
+                self.run_best(k, segments, threads, hands, take);
+                Ok(())
+            }
         }
     }
 
@@ -96,17 +105,26 @@ impl Call<'_> {
     }
 
     /// Queries as parts, each with all its keys.
-    fn run_queries(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+    fn run_queries(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) -> Result<()> {
         let (heads, queries) = (self.memory.mechanism.heads(), self.memory.shape.queries);
         let hands = hands.of(threads.worth(self.duration()));
         let work = |hand: &mut Hand, query: usize| self.attend(query, hand);
+        let mut faults = Faults::default();
         threads.run(hands, queries, &work, &mut |query, hand| {
+            faults.note(query, hand);
             (0..heads).zip(&hand.partials).for_each(|(head, partial)| take(query, head, partial));
         });
+        faults.first()
     }
 
     /// Pairs of a query and a segment of the keys as parts.
-    fn run_segments(&self, segments: Segments, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) {
+    fn run_segments(
+        &self,
+        segments: Segments,
+        threads: &Threads,
+        hands: &mut Hands,
+        take: &mut Take<'_>,
+    ) -> Result<()> {
         let (heads, queries) = (self.memory.mechanism.heads(), self.memory.shape.queries);
         let worth = threads.worth(self.duration());
         let (hands, Sums { partials, .. }) = hands.with_sums(worth);
@@ -116,13 +134,16 @@ impl Call<'_> {
             let pick = segments.pick(self.pick(part / segments.count), part % segments.count);
             self.attend_keys(part / segments.count, pick, hand);
         };
+        let mut faults = Faults::default();
         threads.run(hands, parts, &work, &mut |part, hand| {
+            faults.note(part, hand);
             partials
                 .iter_mut()
                 .skip(part * heads)
                 .zip(&mut hand.partials)
                 .for_each(|(a, b)| core::mem::swap(a, b));
         });
+        faults.first()?;
         for (query, sums) in partials.chunks_mut(segments.count * heads).take(queries).enumerate() {
             let (first, others) = sums.split_at_mut(heads);
             for (head, whole) in first.iter_mut().enumerate() {
@@ -130,6 +151,7 @@ impl Call<'_> {
                 take(query, head, whole);
             }
         }
+        Ok(())
     }
 
     /// Top-k of many keys: their scores by segments, then the selection.
@@ -266,6 +288,24 @@ impl Call<'_> {
         let width = self.memory.shape.value_dim / heads;
         hand.partials.resize_with(heads, || Partial::new(width));
         hand.partials.iter_mut().for_each(|partial| partial.reset(width));
+    }
+}
+
+/// The fault of the first part that met one, whichever thread came first.
+#[derive(Default)]
+struct Faults(Option<(usize, Error)>);
+
+impl Faults {
+    fn note(&mut self, part: usize, hand: &mut Hand) {
+        if let Some(error) = hand.scratch.fault.take() {
+            if self.0.as_ref().is_none_or(|(first, _)| part < *first) {
+                self.0 = Some((part, error));
+            }
+        }
+    }
+
+    fn first(self) -> Result<()> {
+        self.0.map_or(Ok(()), |(_, error)| Err(error))
     }
 }
 

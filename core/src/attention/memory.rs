@@ -1,12 +1,12 @@
 //! Keys and values prepared for any number of queries.
 
+use super::ball::{self, Ball, Known};
 use super::common::Mechanism;
 use super::dropout::Dropout;
-use super::softmax::{Ball, Geometry, Task};
+use super::softmax::{Geometry, Task};
 use crate::dispatch::Kernel;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::rows::{Pick, Rows};
-use crate::poincare;
 use crate::shape::{self, Shape};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
@@ -15,8 +15,8 @@ use alloc::vec::Vec;
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     pub allowed: Vec<usize>,
-    key_gaps: Vec<f64>,
-    conformal: Vec<f64>,
+    keys: Vec<f64>,
+    values: Vec<f64>,
 }
 
 /// Keys and values of one call.
@@ -29,34 +29,30 @@ pub(crate) struct Memory<'a> {
     values: Tensor<'a>,
     /// Keys that take part.
     allowed: Pick<'a>,
-    key_gaps: &'a [f64],
-    conformal: &'a [f64],
-    /// Whether sums of the values need `f64`.
-    near_boundary: bool,
+    /// In the ball, gaps of all keys and values where they were asked for.
+    known: Option<Known<'a>>,
 }
 
 impl<'a> Memory<'a> {
-    /// Applies the mask and, in the ball, computes what depends on keys and values alone.
+    /// Applies the mask; in the ball, `prepare` computes what depends on keys and values alone and checks all of them.
+    /// Otherwise that happens as they are read, which for few queries is the one time.
     pub fn new(
-        mechanism: Mechanism,
-        kernel: Kernel,
-        shape: Shape,
+        (mechanism, kernel, shape): (Mechanism, Kernel, Shape),
         (keys, values): (Tensor<'a>, Tensor<'a>),
         mask: Option<&[bool]>,
+        prepare: bool,
         buffers: &'a mut Buffers,
     ) -> Result<Self> {
         let allowed = shape::allowed(mask, shape.keys, &mut buffers.allowed)?;
-        let mut near_boundary = false;
-        buffers.key_gaps.clear();
-        buffers.conformal.clear();
-        if let Mechanism::Ball { c } = mechanism {
-            gaps("keys", keys, shape.dim, allowed, c, kernel, &mut buffers.key_gaps)?;
-            gaps("values", values, shape.value_dim, allowed, c, kernel, &mut buffers.conformal)?;
-            near_boundary = buffers.conformal.iter().any(|&gap| gap < 1.0 - EXACT_FROM);
-            buffers.conformal.iter_mut().for_each(|gap| *gap = 2.0 / *gap);
+        let mut known = None;
+        if let (Mechanism::Ball { c }, true) = (mechanism, prepare) {
+            let rows = Rows::packed(keys, shape.dim);
+            ball::all_gaps("keys", rows, allowed, c, kernel, &mut buffers.keys)?;
+            let rows = Rows::packed(values, shape.value_dim);
+            ball::all_gaps("values", rows, allowed, c, kernel, &mut buffers.values)?;
+            known = Some(Known { keys: &buffers.keys, values: &buffers.values });
         }
-        let (key_gaps, conformal) = (&buffers.key_gaps, &buffers.conformal);
-        Ok(Memory { mechanism, kernel, shape, keys, values, allowed, key_gaps, conformal, near_boundary })
+        Ok(Memory { mechanism, kernel, shape, keys, values, allowed, known })
     }
 
     /// The keys among the first `visible` that take part.
@@ -77,13 +73,7 @@ impl<'a> Memory<'a> {
         let width = self.shape.dim / heads;
         let value_width = self.shape.value_dim / heads;
         let geometry = match self.mechanism {
-            Mechanism::Ball { c } => Geometry::Ball(Ball {
-                c,
-                query_gap,
-                key_gaps: self.key_gaps,
-                conformal: self.conformal,
-                near_boundary: self.near_boundary,
-            }),
+            Mechanism::Ball { c } => Geometry::Ball(Ball { c, query_gap, known: self.known }),
             _ => Geometry::Dot { scale: 1.0 / libm::sqrt(width as f64) },
         };
         Task {
@@ -98,41 +88,6 @@ impl<'a> Memory<'a> {
     }
 }
 
-/// c‖x‖² from which 1 − c‖x‖² and sums of points are computed in `f64`: below, 1 − c‖x‖² ≥ 1/4 keeps all but two bits of
-/// an `f32`, and so does the midpoint, whose √(1 − c‖m‖²) is then at least (1 − 3/4)/(1 + 3/4) = 1/7.
-const EXACT_FROM: f64 = 0.75;
-
-/// Writes 1 − c‖row‖² of the picked rows (1 for the others), or returns the error that names tensor and row.
-fn gaps(
-    argument: &'static str,
-    tensor: Tensor<'_>,
-    width: usize,
-    pick: Pick<'_>,
-    c: f64,
-    kernel: Kernel,
-    gaps: &mut Vec<f64>,
-) -> Result<()> {
-    let rows = Rows::packed(tensor, width);
-    gaps.clear();
-    gaps.resize(rows.count(), 0.0);
-    kernel.squared_norms(rows, Pick::first(rows.count()), EXACT_FROM / c, gaps);
-    let check = |row: usize, squared: f64| {
-        if squared.is_finite() {
-            return poincare::gap_of(argument, row, squared, c);
-        }
-        // A finite f32 squared cannot overflow an f64.
-        let index = rows.get(row).and_then(|row| row.first_non_finite()).unwrap_or(0);
-        Err(Error::NonFinite { argument, index: row * width + index })
-    };
-    for i in 0..pick.len() {
-        let row = pick.row(i);
-        if let Some(gap) = gaps.get_mut(row) {
-            *gap = check(row, *gap)?;
-        }
-    }
-    Ok(())
-}
-
 /// 1 − c‖q‖² of each query in the ball; 1 elsewhere.
 pub(crate) fn query_gaps(
     mechanism: Mechanism,
@@ -143,7 +98,7 @@ pub(crate) fn query_gaps(
 ) -> Result<()> {
     let count = queries.len() / dim.max(1);
     if let Some(c) = mechanism.curvature() {
-        return gaps("queries", queries.into(), dim, Pick::first(count), c, kernel, out);
+        return ball::all_gaps("queries", Rows::packed(queries, dim), Pick::first(count), c, kernel, out);
     }
     out.clear();
     out.resize(count, 1.0);

@@ -1,5 +1,6 @@
 //! The mechanisms, one a file, and the trait they share.
 
+pub(crate) mod ball;
 pub(crate) mod common;
 pub(crate) mod cross;
 pub(crate) mod dropout;

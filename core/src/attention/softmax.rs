@@ -2,10 +2,12 @@
 //!
 //! Source: Rabe and Staats, "Self-attention does not need O(n²) memory", 2021, for the order of the blocks.
 
+use super::ball::{self, Ball, EXACT_FROM};
 use super::dropout::Dropout;
 use super::partial::Partial;
 use super::top;
 use crate::dispatch::Kernel;
+use crate::error::{Error, Result};
 use crate::kernels::rows::{Pick, Rows};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
@@ -32,22 +34,6 @@ pub(crate) enum Geometry<'a> {
     Ball(Ball<'a>),
 }
 
-/// What hyperbolic attention computes once a call.
-#[derive(Clone, Copy)]
-pub(crate) struct Ball<'a> {
-    /// c, for curvature −c.
-    pub c: f64,
-    /// 1 − c‖q‖² of this query.
-    pub query_gap: f64,
-    /// 1 − c‖k‖² of each key.
-    pub key_gaps: &'a [f64],
-    /// λ = 2/(1 − c‖v‖²) of each value.
-    pub conformal: &'a [f64],
-    /// Whether the sum of the values needs `f64`: near the boundary 1 − c‖m‖² of the midpoint would lose the digits
-    /// of an `f32` sum.
-    pub near_boundary: bool,
-}
-
 /// Everything about one query of one head but its own running sums.
 #[derive(Clone, Copy)]
 pub(crate) struct Task<'a> {
@@ -67,8 +53,10 @@ pub(crate) struct Scratch {
     pub scores: Vec<f32>,
     coefficients: Vec<f64>,
     block_total: Vec<f32>,
-    gathered: Vec<f64>,
+    gaps: Vec<f64>,
     pub best: Best,
+    /// The first row found outside the ball; taken by who starts a computation.
+    pub fault: Option<Error>,
 }
 
 /// The keys that top-k selected.
@@ -85,18 +73,6 @@ pub(crate) fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut 
     buffer.clear();
     buffer.resize(len, T::default());
     buffer
-}
-
-/// The picked elements, side by side.
-fn gathered<'a>(all: &'a [f64], pick: Pick<'_>, buffer: &'a mut Vec<f64>) -> &'a [f64] {
-    match pick {
-        Pick::Range { start, len } => all.get(start..start + len).unwrap_or(&[]),
-        Pick::List(list) => {
-            buffer.clear();
-            buffer.extend(list.iter().filter_map(|&row| all.get(row)));
-            buffer
-        }
-    }
 }
 
 impl Task<'_> {
@@ -131,33 +107,57 @@ impl Task<'_> {
                 self.kernel.products(self.query, self.keys, pick, scale as f32, scores);
             }
             Geometry::Ball(ball) => {
-                self.kernel.squared_distances(self.query, self.keys, pick, scores);
-                let gaps = gathered(ball.key_gaps, pick, &mut scratch.gathered);
+                let gaps = match ball.known {
+                    Some(known) => {
+                        self.kernel.squared_distances(self.query, self.keys, pick, scores);
+                        ball::gathered(known.keys, pick, &mut scratch.gaps)
+                    }
+                    None => {
+                        let norms = sized(&mut scratch.gaps, pick.len());
+                        let (query, exact_from) = (self.query, EXACT_FROM / ball.c);
+                        self.kernel
+                            .squared_distances_and_norms(query, self.keys, pick, exact_from, scores, norms);
+                        note(&mut scratch.fault, ball::gaps("keys", self.keys, pick, ball.c, norms));
+                        norms
+                    }
+                };
                 self.kernel.ball_scores(scores, gaps, ball.c, ball.query_gap);
             }
         }
     }
 
     /// Adds the first keys, whose scores are these.
-    pub fn add_all_scored(&self, scores: &[f32], scratch: &mut Scratch, partial: &mut Partial) {
+    pub fn add_all_scored(
+        &self,
+        scores: &[f32],
+        exact: &[f64],
+        scratch: &mut Scratch,
+        partial: &mut Partial,
+    ) {
         let mut block = core::mem::take(&mut scratch.scores);
-        for (i, scores) in scores.chunks(BLOCK).enumerate() {
+        for (i, (scores, exact)) in scores.chunks(BLOCK).zip(exact.chunks(BLOCK)).enumerate() {
             sized(&mut block, scores.len()).copy_from_slice(scores);
             let pick = Pick::Range { start: i * BLOCK, len: scores.len() };
-            self.add_scored(pick, &mut block, scratch, partial);
+            let exact = |i: usize| exact.get(i).copied().unwrap_or(f64::NAN);
+            self.add_weighed(pick, &mut block, exact, scratch, partial);
         }
         scratch.scores = block;
     }
 
     /// Adds keys, at most a block, whose scores are known; turns these into weights.
-    pub fn add_scored(
+    fn add_scored(&self, block: Pick<'_>, scores: &mut [f32], scratch: &mut Scratch, partial: &mut Partial) {
+        self.add_weighed(block, scores, |i| self.exact_score(block.row(i)), scratch, partial);
+    }
+
+    /// The same with the scores in `f64` too.
+    fn add_weighed(
         &self,
         block: Pick<'_>,
         scores: &mut [f32],
+        exact: impl FnMut(usize) -> f64,
         scratch: &mut Scratch,
         partial: &mut Partial,
     ) {
-        let exact = |i: usize| self.exact_score(block.row(i));
         let Some(sum) = partial.weigh(self.kernel, scores, exact) else { return };
         if let Some(dropout) = self.dropout {
             dropout.apply(self.stream, block, scores);
@@ -187,37 +187,61 @@ impl Task<'_> {
         scratch: &mut Scratch,
         partial: &mut Partial,
     ) {
-        let mut buffer = core::mem::take(&mut scratch.gathered);
-        let conformal = gathered(ball.conformal, block, &mut buffer);
-        let pairs = || weights.iter().zip(conformal);
+        let mut buffer = core::mem::take(&mut scratch.gaps);
+        let gaps = match ball.known {
+            Some(known) => ball::gathered(known.values, block, &mut buffer),
+            None => {
+                let norms = sized(&mut buffer, block.len());
+                self.kernel.squared_norms(self.values, block, EXACT_FROM / ball.c, norms);
+                note(&mut scratch.fault, ball::gaps("values", self.values, block, ball.c, norms));
+                norms
+            }
+        };
+        // Near the boundary 1 − c‖m‖² of the midpoint would lose the digits of an `f32` sum.
+        let near_boundary = gaps.iter().any(|&gap| gap < 1.0 - EXACT_FROM);
+        gaps.iter_mut().for_each(|gap| *gap = 2.0 / *gap);
+        let pairs = || weights.iter().zip(gaps.iter());
         partial.sum += pairs().map(|(weight, lambda)| f64::from(*weight) * (lambda - 1.0)).sum::<f64>();
-        if ball.near_boundary {
+        if near_boundary {
             let coefficients = sized(&mut scratch.coefficients, weights.len());
             for (coefficient, (weight, lambda)) in coefficients.iter_mut().zip(pairs()) {
                 *coefficient = f64::from(*weight) * lambda;
             }
             self.kernel.accumulate_f64(coefficients, self.values, block, &mut partial.total);
         } else {
-            for (weight, lambda) in weights.iter_mut().zip(conformal) {
+            for (weight, lambda) in weights.iter_mut().zip(gaps.iter()) {
                 *weight = (f64::from(*weight) * lambda) as f32;
             }
             self.add_values(block, weights, scratch, partial);
         }
-        scratch.gathered = buffer;
+        scratch.gaps = buffer;
     }
 
     /// One score in `f64`.
     pub fn exact_score(&self, row: usize) -> f64 {
-        let key = self.keys.get(row).unwrap_or(Tensor::F32(&[]));
-        let pairs = self.query.iter().zip(key.iter()).map(|(&q, k)| (f64::from(q), f64::from(k)));
+        let mut exact = [0.0];
         match self.geometry {
-            Geometry::Dot { scale } => scale * pairs.map(|(q, k)| q * k).sum::<f64>(),
+            Geometry::Dot { scale } => {
+                self.kernel.products_f64(self.query, self.keys, Pick::List(&[row]), scale, &mut exact);
+            }
             Geometry::Ball(ball) => {
-                let squared: f64 = pairs.map(|(q, k)| (q - k) * (q - k)).sum();
-                let gaps = ball.query_gap * ball.key_gaps.get(row).copied().unwrap_or(1.0);
-                -2.0 / libm::sqrt(ball.c) * libm::asinh(libm::sqrt(ball.c * squared / gaps))
+                let key = self.keys.get(row).unwrap_or(Tensor::F32(&[]));
+                let pairs = || self.query.iter().zip(key.iter()).map(|(&q, k)| (f64::from(q), f64::from(k)));
+                let squared: f64 = pairs().map(|(q, k)| (q - k) * (q - k)).sum();
+                let gap = 1.0 - ball.c * pairs().map(|(_, k)| k * k).sum::<f64>();
+                let squared_sinh = ball.c * squared / (ball.query_gap * gap);
+                exact = [-2.0 / libm::sqrt(ball.c) * libm::asinh(libm::sqrt(squared_sinh))];
             }
         }
+        let [exact] = exact;
+        exact
+    }
+}
+
+/// Keeps the first fault.
+fn note(fault: &mut Option<Error>, result: Result<()>) {
+    if let (None, Err(error)) = (&fault, result) {
+        *fault = Some(error);
     }
 }
 

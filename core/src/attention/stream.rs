@@ -8,6 +8,7 @@ use super::linear::{Chunk, Sums};
 use super::memory::{self, Memory};
 use super::partial::Partial;
 use super::softmax::Scratch;
+use super::tiled;
 use super::top;
 use super::workspace::{Hand, Workspace};
 use crate::error::{Error, Needed, Result};
@@ -72,6 +73,8 @@ enum Progress {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Candidates {
     scores: Vec<f32>,
+    /// The same scores in `f64`, for weights that an `f32` would blur.
+    exact: Vec<f64>,
     /// One row a score.
     values: Vec<f32>,
 }
@@ -330,14 +333,8 @@ impl AttentionState {
     fn check_ball(&self, keys: &[f32], values: &[f32], mask: Option<&[bool]>, n: usize) -> Result<()> {
         let kernel = self.settings.kernel;
         let mut buffers = memory::Buffers::default();
-        match Memory::new(
-            self.mechanism,
-            kernel,
-            self.shape(n),
-            (keys.into(), values.into()),
-            mask,
-            &mut buffers,
-        ) {
+        let what = (self.mechanism, kernel, self.shape(n));
+        match Memory::new(what, (keys.into(), values.into()), mask, true, &mut buffers) {
             Ok(_) | Err(Error::AllMasked) => Ok(()),
             Err(error) => Err(error),
         }
@@ -375,8 +372,9 @@ impl AttentionState {
             sums.absorb(kernel, &chunk, 0, shape.keys);
         } else {
             let Workspace { memory: buffers, hands, .. } = workspace;
-            let memory =
-                Memory::new(self.mechanism, kernel, shape, (keys.into(), values.into()), mask, buffers)?;
+            let prepare = self.neighbors.is_some() || tiled::is_worth_it(self.mechanism, self.queries());
+            let what = (self.mechanism, kernel, shape);
+            let memory = Memory::new(what, (keys.into(), values.into()), mask, prepare, buffers)?;
             let visible = |query| visible(query).min(shape.keys);
             let call = Call {
                 memory: &memory,
@@ -394,7 +392,7 @@ impl AttentionState {
                         if let Some(own) = partials.get_mut(query * heads + head) {
                             own.clone_from(partial);
                         }
-                    });
+                    })?;
                 }
                 Progress::Linear(_) => {}
             }
@@ -496,10 +494,11 @@ impl AttentionState {
         };
         let mut buffers = memory::Buffers::default();
         let tensors = ((&best.values).into(), (&best.values).into());
-        let memory = Memory::new(mechanism, self.settings.kernel, shape, tensors, None, &mut buffers)?;
+        let what = (mechanism, self.settings.kernel, shape);
+        let memory = Memory::new(what, tensors, None, false, &mut buffers)?;
         let mut partial = Partial::new(width);
         let task = memory.task(&[], 1.0, 0, 0, None);
-        task.add_all_scored(&best.scores, scratch, &mut partial);
+        task.add_all_scored(&best.scores, &best.exact, scratch, &mut partial);
         partial.finish(self.settings.kernel, self.mechanism.curvature(), out);
         Ok(())
     }
@@ -531,6 +530,7 @@ fn reduce_best(call: &Call<'_>, candidates: &mut [Candidates]) {
         best.scores.extend_from_slice(&selected.scores);
         let task = call.task(place / heads, place % heads);
         for &row in &selected.rows {
+            best.exact.push(task.exact_score(row));
             if let Some(value) = task.values.get(row) {
                 value.append_to(&mut best.values);
             }
@@ -554,15 +554,19 @@ impl Candidates {
     /// Appends later candidates and keeps the k best.
     fn merge(&mut self, later: &Candidates, k: usize, width: usize) {
         self.scores.extend_from_slice(&later.scores);
+        self.exact.extend_from_slice(&later.exact);
         self.values.extend_from_slice(&later.values);
         if self.scores.len() > k {
             let mut places = Vec::new();
             top::best_places(&self.scores, k, &mut places, &mut Vec::new());
             for (to, &from) in places.iter().enumerate() {
-                self.scores.swap(to, from); // from ≥ to, and what is swapped back is not needed
+                // from ≥ to, and what is swapped back is not needed
+                self.scores.swap(to, from);
+                self.exact.swap(to, from);
                 self.values.copy_within(from * width..(from + 1) * width, to * width);
             }
             self.scores.truncate(k);
+            self.exact.truncate(k);
             self.values.truncate(k * width);
         }
     }

@@ -81,8 +81,8 @@ impl Widths {
 }
 
 /// Whether these queries are enough for tiles, and their mechanism is one that tiles know.
-pub(crate) fn is_worth_it(memory: &Memory<'_>) -> bool {
-    memory.shape.queries >= WORTH_PACKING && matches!(memory.mechanism, Mechanism::Dot { .. })
+pub(crate) fn is_worth_it(mechanism: Mechanism, queries: usize) -> bool {
+    queries >= WORTH_PACKING && matches!(mechanism, Mechanism::Dot { .. })
 }
 
 /// Buffers of one tile of queries of one head, for one thread; they serve again.

@@ -47,6 +47,7 @@ impl AttentionState {
                 for best in candidates {
                     writer.size(best.scores.len());
                     writer.floats(&best.scores);
+                    writer.doubles(&best.exact);
                     writer.floats(&best.values);
                 }
             }
@@ -144,6 +145,7 @@ impl AttentionState {
                         return Err(invalid("it holds more candidates than neighbors"));
                     }
                     best.scores = reader.floats(&[count])?;
+                    best.exact = reader.doubles(&[count])?;
                     best.values = reader.floats(&[count, width])?;
                 }
             }
