@@ -4,7 +4,7 @@ mod bytes;
 
 use super::common::{Common, Mechanism, Settings};
 use super::engine::Call;
-use super::linear::{Chunk, Sums};
+use super::linear::{self, Chunk, Sums};
 use super::memory::{self, Memory};
 use super::partial::Partial;
 use super::softmax::Scratch;
@@ -368,8 +368,9 @@ impl AttentionState {
         let shape = self.shape(keys.len() / self.dim);
         let kernel = self.settings.kernel;
         if let Progress::Linear(sums) = &mut progress {
-            let chunk = Chunk::new(shape, keys.into(), values.into(), mask, &mut workspace.memory.allowed)?;
-            sums.absorb(kernel, &chunk, 0, shape.keys);
+            let Workspace { memory, hands, .. } = workspace;
+            let chunk = Chunk::new(shape, keys.into(), values.into(), mask, &mut memory.allowed)?;
+            linear::Call { settings: &self.settings, chunk: &chunk }.absorb(sums, 0, shape.keys, hands);
         } else {
             let Workspace { memory: buffers, hands, .. } = workspace;
             let prepare = self.neighbors.is_some() || tiled::is_worth_it(self.mechanism, self.queries());
@@ -443,7 +444,9 @@ impl AttentionState {
         let mut allowed = Vec::new();
         let chunk = Chunk::held(self.shape(mask.len()), keys.into(), values.into(), mask, &mut allowed);
         let visible = |query: usize| self.visible_tail(query);
-        let answered = sums.clone().attend(self.settings.kernel, &self.queries, &chunk, visible, out);
+        let call = linear::Call { settings: &self.settings, chunk: &chunk };
+        let answered =
+            call.attend(&mut sums.clone(), &self.queries, &visible, &mut Workspace::new().hands, out);
         answered.map_err(|error| self.no_key(error))
     }
 

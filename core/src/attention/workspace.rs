@@ -1,5 +1,6 @@
 //! Buffers that calls share, so that a hot loop allocates nothing.
 
+use super::linear;
 use super::memory;
 use super::partial::Partial;
 use super::softmax::Scratch;
@@ -46,6 +47,8 @@ impl Clone for Workspace {
 pub(crate) struct Hands {
     hands: Vec<Slot<Hand>>,
     sums: Sums,
+    /// The running state of linear attention.
+    pub linear: linear::Sums,
 }
 
 /// What one thread writes to.
@@ -57,6 +60,7 @@ pub(crate) struct Hand {
     /// Sums of the part that was done last, one a head.
     pub partials: Vec<Partial>,
     pub tile: TileScratch,
+    pub linear: linear::Buffers,
 }
 
 /// What the parts of a call are joined from.
@@ -66,6 +70,7 @@ pub(crate) struct Sums {
     pub scores: Vec<f32>,
     /// Packed heads.
     pub packed: Vec<Packed>,
+    pub linear: linear::Shared,
 }
 
 impl Hands {
