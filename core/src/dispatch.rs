@@ -1,5 +1,6 @@
 //! Which kernel runs: detected once, or chosen by name.
 
+pub(crate) use crate::kernels::ball::has_lost;
 use crate::kernels::panels::Matrices;
 use crate::kernels::rows::{Pick, Rows, Typed};
 use crate::kernels::{self, Table};
@@ -244,8 +245,23 @@ impl Kernel {
 
     /// Turns squared distances of a query to keys into scores in the ball of curvature −c, given 1 − c‖·‖² of both.
     pub(crate) fn ball_scores(&self, scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
+        if same(scores.len(), gaps.len()) {
+            // SAFETY: the set is available and each score has a gap.
+            unsafe { (self.0.ball_scores)(scores, gaps, c, query_gap) }
+        }
+    }
+
+    /// Turns products −2·q·k of a query with keys into squared distances, given the squared norms of both; whether one lost
+    /// digits that [`squared_distances`](Kernel::squared_distances) would keep, see [`has_lost`].
+    pub(crate) fn distances(&self, products: &mut [f32], norms: &[f32], query_norm: f32) -> bool {
+        // SAFETY: the set is available and each product has a norm.
+        same(products.len(), norms.len()) && unsafe { (self.0.distances)(products, norms, query_norm) }
+    }
+
+    /// Multiplies weights by the λ of their values in the ball and returns Σ w(λ − 1).
+    pub(crate) fn weigh_points(&self, weights: &mut [f32], conformal: &[f64]) -> f64 {
         // SAFETY: the set is available.
-        unsafe { (self.0.ball_scores)(scores, gaps, c, query_gap) }
+        unsafe { (self.0.weigh_points)(weights, conformal) }
     }
 }
 
@@ -255,6 +271,12 @@ fn fits(rows: Rows<'_>, pick: Pick<'_>, width: usize, len: usize) -> bool {
     let fit = pick.inside(rows.count()) && rows.width() == width && pick.len() == len;
     debug_assert!(fit, "kernel called with shapes that do not agree");
     fit
+}
+
+/// Whether there are as many of one as of the other.
+fn same(left: usize, right: usize) -> bool {
+    debug_assert!(left == right, "slices of different lengths");
+    left == right
 }
 
 /// Whether there is room for exactly these panels.

@@ -57,6 +57,15 @@ unsafe impl Vector for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller has AVX2 and promises eight readable elements.
+        unsafe {
+            let low = _mm256_cvtpd_ps(_mm256_loadu_pd(from));
+            let high = _mm256_cvtpd_ps(_mm256_loadu_pd(from.add(4)));
+            Avx2(_mm256_set_m128(high, low))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises eight writable elements.
         unsafe { _mm256_storeu_ps(to, self.0) }
@@ -80,6 +89,24 @@ unsafe impl Vector for Avx2 {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: the caller has FMA.
         Avx2(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_div_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        Avx2(unsafe { _mm256_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        // SAFETY: the caller has AVX2.
+        unsafe {
+            let biased = _mm256_srli_epi32::<23>(_mm256_castps_si256(self.0));
+            Avx2(_mm256_cvtepi32_ps(_mm256_sub_epi32(biased, _mm256_set1_epi32(127))))
+        }
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -49,6 +49,16 @@ unsafe impl Vector for Avx512 {
         }
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller has AVX-512F and promises sixteen readable elements.
+        unsafe {
+            let low = _mm512_cvtpd_ps(_mm512_loadu_pd(from));
+            let high = _mm512_cvtpd_ps(_mm512_loadu_pd(from.add(8)));
+            let (low, high) = (_mm256_castps_pd(low), _mm256_castps_pd(high));
+            Avx512(_mm512_castpd_ps(_mm512_insertf64x4::<1>(_mm512_castpd256_pd512(low), high)))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises sixteen writable elements.
         unsafe { _mm512_storeu_ps(to, self.0) }
@@ -72,6 +82,21 @@ unsafe impl Vector for Avx512 {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: the caller has AVX-512F.
         Avx512(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        Avx512(unsafe { _mm512_div_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        Avx512(unsafe { _mm512_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        // SAFETY: the caller has AVX-512F.
+        Avx512(unsafe { _mm512_getexp_ps(self.0) })
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -1,45 +1,167 @@
 //! Scores in the Poincaré ball.
 
+use super::elements::{LN_2_HIGH, LN_2_LOW};
+use super::vector::Vector;
+
+/// Minimax coefficients of (ln(1 + f) − f + f²/2)/f³ on √½ ≤ 1 + f ≤ √2, by the Remez exchange; relative error of the
+/// logarithm 5.9e-9.
+const LN: [f32; 8] = [
+    0.333_333_32,
+    -0.250_008_28,
+    0.200_012_36,
+    -0.166_231_45,
+    0.142_013_69,
+    -0.131_620_02,
+    0.127_654_28,
+    -0.076_343_94,
+];
+
+/// Curvatures for which no intermediate result leaves the normal range of `f32`: c·d² ≤ 4, and a positive gap that was
+/// computed in `f64` is at least 2⁻⁵³, so c·d²/(query_gap·gap) stays below 4·2¹⁰⁶.
+const MODERATE: core::ops::RangeInclusive<f64> = 1e-12..=1e12;
+
 /// Turns squared distances into scores −2/√c · asinh(√(c·d²/(query_gap·gap))), D38's distance with a minus.
 ///
-/// In `f64`, without branches or calls, so that the compiler makes vectors of it.
-#[inline(always)]
-pub(crate) fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
-    let factor = c / query_gap;
-    let slope = -2.0 / sqrt(c);
-    for (score, gap) in scores.iter_mut().zip(gaps) {
-        let squared_sinh = factor * f64::from(*score) / gap;
-        *score = (slope * ln(sqrt(squared_sinh) + sqrt(1.0 + squared_sinh))) as f32;
-    }
-}
-
-/// Correctly rounded on every platform, so that this choice is one of speed alone: std's becomes an instruction.
-#[inline(always)]
-fn sqrt(x: f64) -> f64 {
-    #[cfg(feature = "std")]
-    return x.sqrt();
-    #[cfg(not(feature = "std"))]
-    libm::sqrt(x)
-}
-
-/// ln x for x ≥ 1, to an absolute error of 4e-15 + 2e-16·ln x; NaN for ∞ and NaN.
+/// In `f32`, to a relative error of 4e-7 beyond that of the squared distances; in `f64` where c is extreme.
 ///
-/// x = 2ᵉ·m with m in [√½, √2), and ln m = 2 artanh s with s = (m − 1)/(m + 1), |s| ≤ 0.1716, by its power series.
+/// # Safety
+///
+/// The set is available and there are as many gaps as scores.
 #[inline(always)]
-pub(crate) fn ln(x: f64) -> f64 {
-    const SQRT_HALF: u64 = core::f64::consts::FRAC_1_SQRT_2.to_bits();
-    const MANTISSA: u64 = (1 << 52) - 1;
-    // 2⁵²: an integer below that, put into its mantissa, becomes the float 2⁵² + integer.
-    const SHIFT: u64 = 0x4330_0000_0000_0000;
-    let offset = x.to_bits().wrapping_sub(SQRT_HALF);
-    let exponent = f64::from_bits(SHIFT | (offset >> 52)) - f64::from_bits(SHIFT);
-    let m = f64::from_bits((offset & MANTISSA).wrapping_add(SQRT_HALF));
-    let s = (m - 1.0) / (m + 1.0);
-    let z = s * s;
-    let mut series = 1.0 / 17.0;
-    for divisor in [15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0, 1.0] {
-        series = series * z + 1.0 / divisor;
+pub(crate) unsafe fn ball_scores<V: Vector>(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
+    if !MODERATE.contains(&c) {
+        return exact_scores(scores, gaps, c, query_gap);
     }
-    // 0·x is 0, or NaN where x is not finite.
-    exponent * core::f64::consts::LN_2 + 2.0 * s * series + 0.0 * x
+    let (factor, slope) = ((c / query_gap) as f32, (-1.0 / libm::sqrt(c)) as f32);
+    let len = scores.len();
+    let (at, gap) = (scores.as_mut_ptr(), gaps.as_ptr());
+    let mut i = 0;
+    // SAFETY: every offset stays below the length; the padded copies hold the largest pack of any set.
+    unsafe {
+        while i + V::LANES <= len {
+            pack_scores(V::load(at.add(i)), V::load_f64(gap.add(i)), factor, slope).store(at.add(i));
+            i += V::LANES;
+        }
+        if i < len {
+            let (mut padded, mut padded_gaps) = ([0.0_f32; 16], [1.0_f64; 16]);
+            core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), len - i);
+            core::ptr::copy_nonoverlapping(gap.add(i), padded_gaps.as_mut_ptr(), len - i);
+            let gaps = V::load_f64(padded_gaps.as_ptr());
+            pack_scores(V::load(padded.as_ptr()), gaps, factor, slope).store(padded.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), len - i);
+        }
+    }
+}
+
+/// One pack of [`ball_scores`], with x = c·d²/(query_gap·gap): 2·asinh √x = ln(1 + u) with u = 2(x + √(x + x²)), which
+/// has the digits of x however small that is.
+#[inline(always)]
+unsafe fn pack_scores<V: Vector>(squared: V, gaps: V, factor: f32, slope: f32) -> V {
+    /// From here on √(x + x²) is x for an `f32`, whose range x² would leave.
+    const LARGE: f32 = 1e18;
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let x = squared.mul(V::splat(factor)).div(gaps);
+        let small = x.min(V::splat(LARGE));
+        let root = small.mul_add(small, small).sqrt();
+        let half = x.add(x.sub(small)).add(root);
+        ln_1p(half.add(half)).mul(V::splat(slope))
+    }
+}
+
+/// ln(1 + u) for 0 ≤ u ≤ 2¹²⁰, to a relative error of 3e-7.
+///
+/// 1 + u = 2ᵉ(1 + f) with 1 + f in [√½, √2); what the sum rounded off goes into f.
+#[inline(always)]
+unsafe fn ln_1p<V: Vector>(u: V) -> V {
+    // SAFETY: the caller has the instruction set.
+    unsafe {
+        let one = V::splat(1.0);
+        let sum = one.add(u);
+        let rest = u.sub(sum.sub(one));
+        let e = sum.mul(V::splat(core::f32::consts::SQRT_2)).exponent();
+        let power = one.scale(V::splat(0.0).sub(e));
+        let f = rest.mul_add(power, sum.mul_add(power, V::splat(-1.0)));
+        let [c3, c4, c5, c6, c7, c8, c9, c10] = LN;
+        let mut series = V::splat(c10);
+        for c in [c9, c8, c7, c6, c5, c4, c3] {
+            series = series.mul_add(f, V::splat(c));
+        }
+        let square = f.mul(f);
+        let bent = square.mul(f).mul_add(series, square.mul(V::splat(-0.5)));
+        let low = e.mul_add(V::splat(LN_2_LOW), bent);
+        e.mul_add(V::splat(LN_2_HIGH), low.add(f))
+    }
+}
+
+/// Turns scaled products −2·q·k into squared distances ‖q‖² + ‖k‖² − 2·q·k; whether one is so small beside its norms that
+/// it lost digits.
+///
+/// # Safety
+///
+/// The set is available and there are as many norms as products.
+#[inline(always)]
+pub(crate) unsafe fn distances<V: Vector>(products: &mut [f32], norms: &[f32], query_norm: f32) -> bool {
+    let len = products.len();
+    let (at, norm) = (products.as_mut_ptr(), norms.as_ptr());
+    let mut i = 0;
+    // SAFETY: every offset stays below the length.
+    unsafe {
+        let (own, share) = (V::splat(query_norm), V::splat(-KEPT));
+        let mut spare = V::splat(f32::INFINITY);
+        while i + V::LANES <= len {
+            let sum = V::load(norm.add(i)).add(own);
+            let squared = V::load(at.add(i)).add(sum);
+            squared.store(at.add(i));
+            spare = spare.min(sum.mul_add(share, squared));
+            i += V::LANES;
+        }
+        let mut lost = V::splat(0.0).sub(spare).maximum() > 0.0;
+        for j in i..len {
+            let sum = *norm.add(j) + query_norm;
+            *at.add(j) += sum;
+            lost |= has_lost(*at.add(j), sum);
+        }
+        lost
+    }
+}
+
+/// Squared distances from this share of ‖q‖² + ‖k‖² on keep their digits: at most two bits cancel, and half of those
+/// matter to the distance.
+const KEPT: f32 = 0.5;
+
+/// Whether a squared distance lost digits, computed from norms of this sum.
+pub(crate) fn has_lost(squared: f32, norms: f32) -> bool {
+    squared < KEPT * norms
+}
+
+/// Multiplies weights by the λ of their values and returns Σ w(λ − 1).
+///
+/// In `f64` lane arrays that the compiler turns into vectors.
+#[inline(always)]
+pub(crate) fn weigh_points(weights: &mut [f32], conformal: &[f64]) -> f64 {
+    let mut sums = [0.0_f64; 8];
+    let mut packs = weights.chunks_exact_mut(8);
+    let mut lambdas = conformal.chunks_exact(8);
+    for (pack, lambdas) in (&mut packs).zip(&mut lambdas) {
+        for i in 0..8 {
+            let (weight, lambda) = (f64::from(pack[i]), lambdas[i]);
+            sums[i] += weight * (lambda - 1.0);
+            pack[i] = (weight * lambda) as f32;
+        }
+    }
+    let mut total = sums.iter().sum();
+    for (weight, lambda) in packs.into_remainder().iter_mut().zip(lambdas.remainder()) {
+        total += f64::from(*weight) * (lambda - 1.0);
+        *weight = (f64::from(*weight) * lambda) as f32;
+    }
+    total
+}
+
+/// The scores in `f64`.
+fn exact_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
+    for (score, gap) in scores.iter_mut().zip(gaps) {
+        let squared_sinh = c * f64::from(*score) / (query_gap * gap);
+        *score = (-2.0 / libm::sqrt(c) * libm::asinh(libm::sqrt(squared_sinh))) as f32;
+    }
 }

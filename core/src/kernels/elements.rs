@@ -9,8 +9,8 @@ use super::vector::Vector;
 /// log₂ e.
 const LOG2_E: f32 = core::f32::consts::LOG2_E;
 /// ln 2 in two parts; the high one has 9 significant bits, so that its products with |n| ≤ 2¹⁵ are exact.
-const LN_2_HIGH: f32 = 0.693_359_4;
-const LN_2_LOW: f32 = -2.121_944_4e-4;
+pub(super) const LN_2_HIGH: f32 = 0.693_359_4;
+pub(super) const LN_2_LOW: f32 = -2.121_944_4e-4;
 /// Below this, eˣ rounds to 0 even as a subnormal.
 const EXP_LOWEST: f32 = -104.0;
 /// Minimax coefficients of (eʳ − 1 − r)/r² on |r| ≤ ln 2 / 2, by the Remez exchange; relative error 3.1e-9.

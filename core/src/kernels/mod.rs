@@ -47,6 +47,8 @@ pub(crate) struct Table {
     pub add: unsafe fn(&[f32], &mut [f64]),
     pub scaled: unsafe fn(&[f64], f64, &mut [f32]),
     pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
+    pub distances: unsafe fn(&mut [f32], &[f32], f32) -> bool,
+    pub weigh_points: unsafe fn(&mut [f32], &[f64]) -> f64,
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
 }
@@ -179,7 +181,17 @@ macro_rules! table {
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
-                ball::ball_scores(scores, gaps, c, query_gap)
+                // SAFETY: as above.
+                unsafe { ball::ball_scores::<$vector>(scores, gaps, c, query_gap) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn distances(products: &mut [f32], norms: &[f32], query_norm: f32) -> bool {
+                // SAFETY: as above.
+                unsafe { ball::distances::<$vector>(products, norms, query_norm) }
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn weigh_points(weights: &mut [f32], conformal: &[f64]) -> f64 {
+                ball::weigh_points(weights, conformal)
             }
             $(#[target_feature(enable = $feature)])?
             unsafe fn multiply(matrices: Matrices<'_>) {
@@ -199,6 +211,8 @@ macro_rules! table {
                 add,
                 scaled,
                 ball_scores,
+                distances,
+                weigh_points,
                 panel_width: matrix::panel_width::<$vector>(),
                 multiply,
             }

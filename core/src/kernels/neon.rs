@@ -41,6 +41,14 @@ unsafe impl Vector for Neon {
         Neon(unsafe { vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(from.cast()))) })
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        unsafe {
+            let low = vcvt_f32_f64(vld1q_f64(from));
+            Neon(vcvt_high_f32_f64(low, vld1q_f64(from.add(2))))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises four writable elements.
         unsafe { vst1q_f32(to, self.0) }
@@ -64,6 +72,24 @@ unsafe impl Vector for Neon {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: NEON is part of aarch64.
         Neon(unsafe { vfmaq_f32(addend.0, self.0, factor.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vdivq_f32(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        Neon(unsafe { vsqrtq_f32(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        // SAFETY: NEON is part of aarch64.
+        unsafe {
+            let biased = vshrq_n_s32::<23>(vreinterpretq_s32_f32(self.0));
+            Neon(vcvtq_f32_s32(vsubq_s32(biased, vdupq_n_s32(127))))
+        }
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

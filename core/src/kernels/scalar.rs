@@ -52,6 +52,11 @@ unsafe impl Vector for Scalar {
         Scalar(bits.map(|bits| f32::from_bits(u32::from(bits) << 16)))
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller promises LANES readable elements.
+        Scalar(unsafe { from.cast::<[f64; LANES]>().read_unaligned() }.map(|x| x as f32))
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises LANES writable elements.
         unsafe { to.cast::<[f32; LANES]>().write_unaligned(self.0) }
@@ -72,6 +77,22 @@ unsafe impl Vector for Scalar {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // Not f32::mul_add: without hardware support that is a library call an element.
         self.zip(factor, |a, b| a * b).zip(addend, |a, b| a + b)
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        self.zip(other, |a, b| a / b)
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // Correctly rounded on every platform, so that this choice is one of speed alone: std's becomes an instruction.
+        #[cfg(feature = "std")]
+        return Scalar(self.0.map(f32::sqrt));
+        #[cfg(not(feature = "std"))]
+        Scalar(self.0.map(libm::sqrtf))
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        Scalar(self.0.map(|x| ((x.to_bits() >> 23) as i32 - 127) as f32))
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

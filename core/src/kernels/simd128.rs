@@ -46,6 +46,12 @@ unsafe impl Vector for Simd128 {
         Simd128(u32x4_shl(u32x4_extend_low_u16x8(bits), 16))
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        let (low, high) = unsafe { (v128_load(from.cast()), v128_load(from.add(2).cast())) };
+        Simd128(i64x2_shuffle::<0, 2>(f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high)))
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises four writable elements.
         unsafe { v128_store(to.cast(), self.0) }
@@ -69,6 +75,18 @@ unsafe impl Vector for Simd128 {
         return Simd128(f32x4_relaxed_madd(self.0, factor.0, addend.0));
         #[cfg(not(target_feature = "relaxed-simd"))]
         Simd128(f32x4_add(f32x4_mul(self.0, factor.0), addend.0))
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        Simd128(f32x4_div(self.0, other.0))
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        Simd128(f32x4_sqrt(self.0))
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        Simd128(f32x4_convert_i32x4(i32x4_sub(u32x4_shr(self.0, 23), i32x4_splat(127))))
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

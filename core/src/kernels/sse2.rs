@@ -52,6 +52,14 @@ unsafe impl Vector for Sse2 {
         }
     }
     #[inline(always)]
+    unsafe fn load_f64(from: *const f64) -> Self {
+        // SAFETY: the caller promises four readable elements.
+        unsafe {
+            let (low, high) = (_mm_cvtpd_ps(_mm_loadu_pd(from)), _mm_cvtpd_ps(_mm_loadu_pd(from.add(2))));
+            Sse2(_mm_movelh_ps(low, high))
+        }
+    }
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         // SAFETY: the caller promises four writable elements.
         unsafe { _mm_storeu_ps(to, self.0) }
@@ -75,6 +83,24 @@ unsafe impl Vector for Sse2 {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
         // SAFETY: SSE2 is part of x86-64.
         Sse2(unsafe { _mm_add_ps(_mm_mul_ps(self.0, factor.0), addend.0) })
+    }
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        // SAFETY: SSE2 is part of x86-64.
+        Sse2(unsafe { _mm_div_ps(self.0, other.0) })
+    }
+    #[inline(always)]
+    unsafe fn sqrt(self) -> Self {
+        // SAFETY: SSE2 is part of x86-64.
+        Sse2(unsafe { _mm_sqrt_ps(self.0) })
+    }
+    #[inline(always)]
+    unsafe fn exponent(self) -> Self {
+        // SAFETY: SSE2 is part of x86-64.
+        unsafe {
+            let biased = _mm_srli_epi32::<23>(_mm_castps_si128(self.0));
+            Sse2(_mm_cvtepi32_ps(_mm_sub_epi32(biased, _mm_set1_epi32(127))))
+        }
     }
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {

@@ -214,33 +214,73 @@ fn matrices_are_multiplied_exactly() {
 }
 
 #[test]
-fn ln_is_within_its_bound() {
-    let last = 1e300_f64.to_bits();
-    let step = (last - 1.0_f64.to_bits()) / 300_000;
-    let mut x: Vec<f64> = (0..300_000).map(|i| f64::from_bits(1.0_f64.to_bits() + i * step)).collect();
-    x.extend((0..300_000).map(|i| 1.0 + f64::from(i) * 1e-5));
-    x.extend([1.0, 1.0 + f64::EPSILON, core::f64::consts::SQRT_2, 2.0, f64::MAX]);
-    for x in x {
-        let (got, truth) = (super::ball::ln(x), x.ln());
-        assert!((got - truth).abs() <= 4e-15 + 2.3e-16 * truth, "ln {x} = {got}, not {truth}");
+fn ball_scores_are_distances() {
+    // From subnormal to the farthest apart that points of a ball can be, all on a grid finer than the polynomial's waves.
+    let shares: Vec<f64> = (0..40_000).map(|i| 4.0 * (-0.002 * f64::from(i)).exp()).chain([0.0]).collect();
+    for kernel in Kernel::available() {
+        // The last two are beyond what `f32` computes.
+        for c in [1e-12_f64, 1e-3, 1.0, 50.0, 1e12, 1e-20, 1e20] {
+            for (gap, query_gap) in [(1.0, 1.0), (0.3, 0.7), (1e-5, 0.9), (1.2e-16, 1.2e-16)] {
+                let squared: Vec<f32> = shares.iter().map(|share| (share / c) as f32).collect();
+                let mut got = squared.clone();
+                kernel.ball_scores(&mut got, &vec![gap; squared.len()], c, query_gap);
+                for (&squared, got) in squared.iter().zip(got) {
+                    let truth = -2.0 / c.sqrt() * (c * f64::from(squared) / (gap * query_gap)).sqrt().asinh();
+                    let error = (f64::from(got) - truth).abs();
+                    let bound = 4e-7 * truth.abs();
+                    assert!(error <= bound, "{} c = {c}, d² = {squared}: {got} {truth}", kernel.name());
+                }
+            }
+        }
     }
-    assert!(super::ball::ln(f64::INFINITY).is_nan() && super::ball::ln(f64::NAN).is_nan());
 }
 
 #[test]
-fn ball_scores_are_distances() {
+fn a_ball_score_does_not_depend_on_its_place() {
     for kernel in Kernel::available() {
-        for c in [1e-3_f64, 1.0, 50.0] {
-            let squared: Vec<f32> =
-                [0.0, 1e-30, 1e-12, 1e-4, 0.01, 0.5, 1.0, 3.9].map(|x| x / c as f32).to_vec();
-            let gaps: Vec<f64> = (0..squared.len()).map(|i| [1.0, 0.3, 1e-5][i % 3]).collect();
-            let mut got = squared.clone();
-            kernel.ball_scores(&mut got, &gaps, c, 0.7);
-            for ((&squared, gap), got) in squared.iter().zip(&gaps).zip(got) {
-                let truth = -2.0 / c.sqrt() * (c * f64::from(squared) / (gap * 0.7)).sqrt().asinh();
-                let error = (f64::from(got) - truth).abs();
-                assert!(error <= 6e-8 * truth.abs() + 1e-14 / c.sqrt(), "{}: {got} {truth}", kernel.name());
+        let squared: Vec<f32> = (0..37).map(|i| 0.01 * i as f32).collect();
+        let gaps: Vec<f64> = (0..37).map(|i| 1.0 / f64::from(i + 1)).collect();
+        let scores = |range: core::ops::Range<usize>| {
+            let mut out = squared[range.clone()].to_vec();
+            kernel.ball_scores(&mut out, &gaps[range], 1.5, 0.25);
+            out
+        };
+        for start in 0..37 {
+            assert_eq!(scores(start..37), scores(0..37)[start..], "{}", kernel.name());
+        }
+    }
+}
+
+#[test]
+fn distances_from_products_tell_what_they_lost() {
+    for kernel in Kernel::available() {
+        for len in [1, 2, 4, 7, 16, 33, 70] {
+            // Far from the query; each place in turn is near to it.
+            for near in (0..len).map(Some).chain([None]) {
+                let norms: Vec<f32> = (0..len).map(|i| 1.0 + i as f32).collect();
+                let mut products = vec![0.5; len];
+                if let Some(near) = near {
+                    products[near] = -0.75 * (norms[near] + 2.0);
+                }
+                let expected: Vec<f32> = norms.iter().zip(&products).map(|(n, p)| n + 2.0 + p).collect();
+                assert_eq!(kernel.distances(&mut products, &norms, 2.0), near.is_some(), "{}", kernel.name());
+                assert_eq!(products, expected, "{}", kernel.name());
             }
+        }
+    }
+}
+
+#[test]
+fn points_are_weighed_by_their_conformal_factors() {
+    for kernel in Kernel::available() {
+        for len in [0, 1, 7, 8, 9, 64, 100] {
+            let mut weights: Vec<f32> = (0..len).map(|i| 1.0 / (i + 1) as f32).collect();
+            let lambdas: Vec<f64> = (0..len).map(|i| 2.0 + 0.01 * i as f64).collect();
+            let pairs: Vec<(f64, f64)> = weights.iter().map(|&w| f64::from(w)).zip(lambdas.clone()).collect();
+            let sum = kernel.weigh_points(&mut weights, &lambdas);
+            let truth: f64 = pairs.iter().map(|(w, l)| w * (l - 1.0)).sum();
+            assert!((sum - truth).abs() <= 1e-14 * truth, "{}: {sum} {truth}", kernel.name());
+            assert_eq!(weights, pairs.iter().map(|(w, l)| (w * l) as f32).collect::<Vec<_>>());
         }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn load_f16(from: *const f16) -> Self;
     /// Reads `LANES` elements of upper halves; a NaN stays one.
     unsafe fn load_bf16(from: *const bf16) -> Self;
+    /// Reads `LANES` elements of double precision, rounded.
+    unsafe fn load_f64(from: *const f64) -> Self;
     /// Writes `LANES` elements.
     unsafe fn store(self, to: *mut f32);
     /// Lane sums.
@@ -32,6 +34,12 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn mul(self, other: Self) -> Self;
     /// `self · factor + addend`, fused where the set can.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// Lane quotients.
+    unsafe fn div(self, other: Self) -> Self;
+    /// Square roots.
+    unsafe fn sqrt(self) -> Self;
+    /// ⌊log₂⌋ of positive normal numbers.
+    unsafe fn exponent(self) -> Self;
     /// The larger lanes; a NaN in `self` is kept.
     unsafe fn max(self, other: Self) -> Self;
     /// The smaller lanes; a NaN in `self` is kept.
