@@ -200,7 +200,8 @@ impl Call<'_> {
         let work = |hand: &mut Hand, part: usize| {
             let (index, first) = place(part);
             let Some(packed) = packed.get(index) else { return };
-            let head = Head { memory, packed, queries: self.queries, index, dropout: self.dropout };
+            let (queries, query_gaps) = (self.queries, self.query_gaps);
+            let head = Head { memory, packed, queries, query_gaps, index, dropout: self.dropout };
             head.attend_tile(first, TILE.min(shape.queries - first), self.visible, &mut hand.tile);
         };
         threads.run(hands, heads * tiles, &work, &mut |part, hand| {

@@ -31,6 +31,8 @@ pub(crate) struct Memory<'a> {
     allowed: Pick<'a>,
     /// In the ball, gaps of all keys and values where they were asked for.
     known: Option<Known<'a>>,
+    /// Whether one of the values that were asked for needs `f64` sums.
+    pub near_boundary: bool,
 }
 
 impl<'a> Memory<'a> {

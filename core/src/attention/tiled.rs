@@ -6,12 +6,13 @@
 //!
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
-use super::common::Mechanism;
 use super::dropout::Dropout;
 use super::memory::Memory;
 use super::partial::Partial;
-use super::softmax::BLOCK;
+use super::softmax::{sized, Ball, Geometry, Task, BLOCK};
+use crate::dispatch::has_lost;
 use crate::kernels::panels::Matrices;
+use crate::kernels::rows::{Pick, Rows};
 use alloc::vec::Vec;
 
 /// Queries a tile: a multiple of every micro-kernel's rows, so many that a block of packed keys and values, once it is in
@@ -29,8 +30,35 @@ const WORTH_PACKING: usize = 8;
 pub(crate) struct Packed {
     keys: Vec<f32>,
     values: Vec<f32>,
+    /// In the ball, what else belongs to each key.
+    points: Points,
     /// Number of keys.
     len: usize,
+}
+
+/// What the ball needs of keys and values, in the order of the panels.
+#[derive(Debug, Default)]
+struct Points {
+    /// ‖k‖².
+    norms: Vec<f32>,
+    /// 1 − c‖k‖².
+    gaps: Vec<f64>,
+    /// λ of each value.
+    conformal: Vec<f64>,
+}
+
+impl Points {
+    fn pack(&mut self, ball: &Ball<'_>, task: &Task<'_>, pick: Pick<'_>) {
+        let norms = sized(&mut self.gaps, pick.len());
+        task.kernel.squared_norms(task.keys, pick, f64::INFINITY, norms);
+        self.norms.clear();
+        self.norms.extend(norms.iter().map(|&norm| norm as f32));
+        let rows = || (0..pick.len()).map(|i| pick.row(i));
+        self.gaps.clear();
+        self.gaps.extend(rows().filter_map(|row| ball.key_gaps.get(row)));
+        self.conformal.clear();
+        self.conformal.extend(rows().filter_map(|row| ball.conformal.get(row)));
+    }
 }
 
 impl Packed {
@@ -46,6 +74,9 @@ impl Packed {
         kernel.across(task.keys, pick, &mut self.keys);
         for (index, values) in self.values.chunks_mut(BLOCK * stride).enumerate() {
             kernel.along(task.values, pick.part(index * BLOCK, BLOCK), values);
+        }
+        if let Geometry::Ball(ball) = &task.geometry {
+            self.points.pack(ball, &task, pick);
         }
     }
 
@@ -80,9 +111,9 @@ impl Widths {
     }
 }
 
-/// Whether these queries are enough for tiles, and their mechanism is one that tiles know.
-pub(crate) fn is_worth_it(mechanism: Mechanism, queries: usize) -> bool {
-    queries >= WORTH_PACKING && matches!(mechanism, Mechanism::Dot { .. })
+/// Whether these queries are enough for tiles.
+pub(crate) fn is_worth_it(queries: usize) -> bool {
+    queries >= WORTH_PACKING
 }
 
 /// Buffers of one tile of queries of one head, for one thread; they serve again.
@@ -91,6 +122,8 @@ pub(crate) struct TileScratch {
     /// Keys that each query of the tile sees, counted among those that take part.
     visible: Vec<usize>,
     queries: Vec<f32>,
+    /// In the ball, ‖q‖² of each query.
+    norms: Vec<f64>,
     scores: Vec<f32>,
     products: Vec<f32>,
     partials: Vec<Partial>,
@@ -117,6 +150,8 @@ pub(crate) struct Head<'a> {
     pub packed: &'a Packed,
     /// The queries of all heads.
     pub queries: &'a [f32],
+    /// 1 − c‖q‖² of each query; 1 outside the ball.
+    pub query_gaps: &'a [f64],
     pub index: usize,
     pub dropout: Option<Dropout>,
 }
@@ -136,7 +171,7 @@ impl Head<'_> {
         scratch.visible.clear();
         let seen = |query| self.memory.pick(visible(query)).len();
         scratch.visible.extend((first..first + count.min(TILE)).map(seen));
-        self.scale(first, widths, &mut scratch.queries);
+        self.prepare(first, widths, scratch);
         let last = scratch.visible.iter().copied().max().unwrap_or(0);
         for from in (0..last).step_by(BLOCK) {
             for group in (0..count).step_by(GROUP) {
@@ -145,14 +180,32 @@ impl Head<'_> {
         }
     }
 
-    /// Copies the tile's queries, scaled here, once, instead of every score.
-    fn scale(&self, first: usize, widths: Widths, to: &mut [f32]) {
-        let scale = (1.0 / libm::sqrt(widths.key as f64)) as f32;
-        let rows = self.queries.chunks_exact(self.memory.shape.dim).skip(first);
-        for (to, from) in to.chunks_exact_mut(widths.key).zip(rows) {
+    /// Copies the tile's queries times what their products with keys need: here, once, instead of every product.
+    fn prepare(&self, first: usize, widths: Widths, scratch: &mut TileScratch) {
+        let dim = self.memory.shape.dim;
+        let scale = match self.task(first).geometry {
+            Geometry::Dot { scale } => scale as f32,
+            Geometry::Ball(_) => {
+                let norms = sized(&mut scratch.norms, scratch.visible.len());
+                let pick = Pick::Range { start: first, len: norms.len() };
+                let rows = Rows::packed(self.queries, dim);
+                self.memory.kernel.squared_norms(rows, pick, f64::INFINITY, norms);
+                -2.0
+            }
+        };
+        let rows = self.queries.chunks_exact(dim).skip(first);
+        for (to, from) in scratch.queries.chunks_exact_mut(widths.key).zip(rows) {
             let from = from.get(self.index * widths.key..).unwrap_or(&[]);
             to.iter_mut().zip(from).for_each(|(to, from)| *to = from * scale);
         }
+    }
+
+    /// One query of this head.
+    fn task(&self, query: usize) -> Task<'_> {
+        let dim = self.memory.shape.dim;
+        let row = self.queries.get(query * dim..(query + 1) * dim).unwrap_or(&[]);
+        let gap = self.query_gaps.get(query).copied().unwrap_or(1.0);
+        self.memory.task(row, gap, query, self.index, self.dropout)
     }
 
     /// Adds the block of keys that starts at `from` to the group of queries that starts at `group` in the tile.
@@ -166,7 +219,7 @@ impl Head<'_> {
     ) {
         let kernel = self.memory.kernel;
         let (keys, values, len) = self.packed.block(from, widths);
-        let TileScratch { visible, queries, scores, products, partials } = scratch;
+        let TileScratch { visible, queries, norms, scores, products, partials } = scratch;
         let visible = visible.get(group..visible.len().min(group + GROUP)).unwrap_or(&[]);
         let partials = partials.get_mut(group..group + visible.len()).unwrap_or(&mut []);
         // In causal order the group may see the first keys of a block only, or none.
@@ -186,11 +239,13 @@ impl Head<'_> {
             c: scores,
             c_stride: BLOCK,
         });
-        for (i, ((row, partial), visible)) in
-            scores.chunks_exact_mut(BLOCK).zip(partials.iter_mut()).zip(visible).enumerate()
-        {
+        let rows = scores.chunks_exact_mut(BLOCK).zip(partials.iter_mut()).zip(visible);
+        for (i, ((row, partial), visible)) in rows.enumerate() {
             let row = row.get_mut(..seen).unwrap_or(&mut []);
-            self.weigh(first + group + i, from, visible.saturating_sub(from), row, partial);
+            let (row, unseen) = row.split_at_mut(visible.saturating_sub(from).min(row.len()));
+            unseen.fill(0.0);
+            let norm = norms.get(group + i).copied().unwrap_or(0.0);
+            self.weigh(&self.task(first + group + i), from, norm, row, partial);
         }
         kernel.multiply(Matrices {
             a: scores,
@@ -208,21 +263,49 @@ impl Head<'_> {
         }
     }
 
-    /// Turns the scores of one query over the block that starts at key `from` into weights; only the first `visible` are
-    /// seen.
-    fn weigh(&self, query: usize, from: usize, visible: usize, row: &mut [f32], partial: &mut Partial) {
-        let (scores, unseen) = row.split_at_mut(visible.min(row.len()));
-        unseen.fill(0.0);
-        let (memory, dim) = (self.memory, self.memory.shape.dim);
-        let block = memory.pick(memory.shape.keys).part(from, scores.len());
-        let own = self.queries.get(query * dim..).unwrap_or(&[]);
-        let task = memory.task(own, 1.0, query, self.index, self.dropout);
-        match partial.weigh(memory.kernel, scores, |i| task.exact_score(block.row(i))) {
-            Some(sum) => partial.sum += sum,
-            None => scores.fill(0.0),
+    /// Turns the products of one query, whose squared norm is `norm`, with the keys from `from` on into weights.
+    fn weigh(&self, task: &Task<'_>, from: usize, norm: f64, row: &mut [f32], partial: &mut Partial) {
+        let block = self.memory.pick(self.memory.shape.keys).part(from, row.len());
+        if let Geometry::Ball(ball) = &task.geometry {
+            self.score_points(task, ball, block, from, norm as f32, row);
+        }
+        let sum = partial.weigh(task.kernel, row, |i| task.exact_score(block.row(i)));
+        if sum.is_none() {
+            row.fill(0.0);
         }
         if let Some(dropout) = self.dropout {
-            dropout.apply(task.stream, block, scores);
+            dropout.apply(task.stream, block, row);
         }
+        partial.sum += match &task.geometry {
+            Geometry::Dot { .. } => sum.unwrap_or(0.0),
+            Geometry::Ball(_) => {
+                let conformal = self.packed.points.conformal.get(from..from + row.len()).unwrap_or(&[]);
+                task.kernel.weigh_points(row, conformal)
+            }
+        };
+    }
+
+    /// Turns products −2·q·k into scores in the ball.
+    fn score_points(
+        &self,
+        task: &Task<'_>,
+        ball: &Ball<'_>,
+        block: Pick<'_>,
+        from: usize,
+        norm: f32,
+        row: &mut [f32],
+    ) {
+        let Points { norms, gaps, .. } = &self.packed.points;
+        let norms = norms.get(from..from + row.len()).unwrap_or(&[]);
+        let gaps = gaps.get(from..from + row.len()).unwrap_or(&[]);
+        if task.kernel.distances(row, norms, norm) {
+            for (i, (squared, key_norm)) in row.iter_mut().zip(norms).enumerate() {
+                if has_lost(*squared, norm + key_norm) {
+                    let again = core::slice::from_mut(squared);
+                    task.kernel.squared_distances(task.query, task.keys, block.part(i, 1), again);
+                }
+            }
+        }
+        task.kernel.ball_scores(row, gaps, ball.c, ball.query_gap);
     }
 }

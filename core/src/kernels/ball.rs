@@ -6,7 +6,7 @@ use super::vector::Vector;
 /// Minimax coefficients of (ln(1 + f) − f + f²/2)/f³ on √½ ≤ 1 + f ≤ √2, by the Remez exchange; relative error of the
 /// logarithm 5.9e-9.
 const LN: [f32; 8] = [
-    0.333_333_32,
+    0.333_333_3,
     -0.250_008_28,
     0.200_012_36,
     -0.166_231_45,
