@@ -257,12 +257,6 @@ impl Kernel {
         // SAFETY: the set is available and each product has a norm.
         same(products.len(), norms.len()) && unsafe { (self.0.distances)(products, norms, query_norm) }
     }
-
-    /// Multiplies weights by the λ of their values in the ball and returns Σ w(λ − 1).
-    pub(crate) fn weigh_points(&self, weights: &mut [f32], conformal: &[f64]) -> f64 {
-        // SAFETY: the set is available.
-        unsafe { (self.0.weigh_points)(weights, conformal) }
-    }
 }
 
 /// Whether picks, widths and lengths agree. They always do behind `shape`; this keeps a mistake there from

@@ -49,7 +49,7 @@ pub(crate) fn forward(
     let neighbors = shape::neighbors(&options)?.filter(|&k| k < shape.keys);
     let Workspace { memory: buffers, query_gaps, hands, .. } = workspace;
     let tensors = (inputs.keys, inputs.values);
-    let prepare = neighbors.is_some() || tiled::is_worth_it(mechanism, shape.queries);
+    let prepare = neighbors.is_some() || tiled::is_worth_it(shape.queries);
     let what = (mechanism, settings.kernel, shape);
     let memory = Memory::new(what, tensors, options.mask, prepare, buffers)?;
     memory::query_gaps(mechanism, inputs.queries, shape.dim, settings.kernel, query_gaps)?;
@@ -82,7 +82,7 @@ impl Call<'_> {
     /// Errors: in the ball, the first row found outside it.
     pub fn run(&self, threads: &Threads, hands: &mut Hands, take: &mut Take<'_>) -> Result<()> {
         let memory = self.memory;
-        if self.neighbors.is_none() && tiled::is_worth_it(memory.mechanism, memory.shape.queries) {
+        if self.neighbors.is_none() && tiled::is_worth_it(memory.shape.queries) && !memory.near_boundary {
             self.run_tiles(threads, hands, take);
             return Ok(());
         }

@@ -46,15 +46,16 @@ impl<'a> Memory<'a> {
         buffers: &'a mut Buffers,
     ) -> Result<Self> {
         let allowed = shape::allowed(mask, shape.keys, &mut buffers.allowed)?;
-        let mut known = None;
+        let (mut known, mut near_boundary) = (None, false);
         if let (Mechanism::Ball { c }, true) = (mechanism, prepare) {
             let rows = Rows::packed(keys, shape.dim);
             ball::all_gaps("keys", rows, allowed, c, kernel, &mut buffers.keys)?;
             let rows = Rows::packed(values, shape.value_dim);
             ball::all_gaps("values", rows, allowed, c, kernel, &mut buffers.values)?;
+            near_boundary = buffers.values.iter().any(|&gap| gap < 1.0 - ball::EXACT_FROM);
             known = Some(Known { keys: &buffers.keys, values: &buffers.values });
         }
-        Ok(Memory { mechanism, kernel, shape, keys, values, allowed, known })
+        Ok(Memory { mechanism, kernel, shape, keys, values, allowed, known, near_boundary })
     }
 
     /// The keys among the first `visible` that take part.

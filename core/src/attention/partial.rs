@@ -111,14 +111,15 @@ impl Partial {
 
 /// ½ ⊗ (total / sum), which is m / (1 + √(1 − c‖m‖²)): the gyromidpoint (D37).
 fn midpoint(c: f64, total: &[f64], sum: f64, out: &mut [f32]) {
-    let squared: f64 = total.iter().map(|x| (x / sum) * (x / sum)).sum();
+    let squared = total.iter().map(|x| x * x).sum::<f64>() / (sum * sum);
     let root = libm::sqrt((1.0 - c * squared).max(0.0));
     // Rounding to f32 must not leave the ball.
     let norm = libm::sqrt(squared) / (1.0 + root);
     let limit = crate::poincare::LARGEST_NORM / libm::sqrt(c);
     let cut = if norm > limit { limit / norm } else { 1.0 };
+    let factor = cut / (sum * (1.0 + root));
     for (result, x) in out.iter_mut().zip(total) {
-        *result = (x / sum / (1.0 + root) * cut) as f32;
+        *result = (x * factor) as f32;
     }
 }
 

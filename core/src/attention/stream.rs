@@ -373,7 +373,7 @@ impl AttentionState {
             linear::Call { settings: &self.settings, chunk: &chunk }.absorb(sums, 0, shape.keys, hands);
         } else {
             let Workspace { memory: buffers, hands, .. } = workspace;
-            let prepare = self.neighbors.is_some() || tiled::is_worth_it(self.mechanism, self.queries());
+            let prepare = self.neighbors.is_some() || tiled::is_worth_it(self.queries());
             let what = (self.mechanism, kernel, shape);
             let memory = Memory::new(what, (keys.into(), values.into()), mask, prepare, buffers)?;
             let visible = |query| visible(query).min(shape.keys);

@@ -6,10 +6,11 @@
 //!
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
+use super::ball::{gathered, Ball};
 use super::dropout::Dropout;
 use super::memory::Memory;
 use super::partial::Partial;
-use super::softmax::{sized, Ball, Geometry, Task, BLOCK};
+use super::softmax::{sized, Geometry, Task, BLOCK};
 use crate::dispatch::has_lost;
 use crate::kernels::panels::Matrices;
 use crate::kernels::rows::{Pick, Rows};
@@ -43,8 +44,8 @@ struct Points {
     norms: Vec<f32>,
     /// 1 − c‖k‖².
     gaps: Vec<f64>,
-    /// λ of each value.
-    conformal: Vec<f64>,
+    /// λ − 1 of each value, which is packed times λ.
+    factors: Vec<f32>,
 }
 
 impl Points {
@@ -53,11 +54,22 @@ impl Points {
         task.kernel.squared_norms(task.keys, pick, f64::INFINITY, norms);
         self.norms.clear();
         self.norms.extend(norms.iter().map(|&norm| norm as f32));
-        let rows = || (0..pick.len()).map(|i| pick.row(i));
-        self.gaps.clear();
-        self.gaps.extend(rows().filter_map(|row| ball.key_gaps.get(row)));
-        self.conformal.clear();
-        self.conformal.extend(rows().filter_map(|row| ball.conformal.get(row)));
+        let Some(known) = ball.known else { return };
+        gathered(known.keys, pick, &mut self.gaps);
+        self.factors.clear();
+        let gap = |i| known.values.get(pick.row(i)).copied().unwrap_or(1.0);
+        self.factors.extend((0..pick.len()).map(|i| (2.0 / gap(i) - 1.0) as f32));
+    }
+
+    /// Multiplies a block of packed values, of the keys from `from` on, by their λ.
+    fn scale(&self, from: usize, panel: usize, values: &mut [f32]) {
+        let factors = self.factors.get(from..).unwrap_or(&[]);
+        let len = factors.len().min(BLOCK);
+        for panel in values.chunks_exact_mut(len * panel) {
+            for (line, factor) in panel.chunks_exact_mut(panel.len() / len).zip(factors) {
+                line.iter_mut().for_each(|x| *x *= factor + 1.0);
+            }
+        }
     }
 }
 
@@ -77,6 +89,9 @@ impl Packed {
         }
         if let Geometry::Ball(ball) = &task.geometry {
             self.points.pack(ball, &task, pick);
+            for (index, values) in self.values.chunks_mut(BLOCK * stride).enumerate() {
+                self.points.scale(index * BLOCK, kernel.panel_width(), values);
+            }
         }
     }
 
@@ -265,6 +280,9 @@ impl Head<'_> {
 
     /// Turns the products of one query, whose squared norm is `norm`, with the keys from `from` on into weights.
     fn weigh(&self, task: &Task<'_>, from: usize, norm: f64, row: &mut [f32], partial: &mut Partial) {
+        if row.is_empty() {
+            return;
+        }
         let block = self.memory.pick(self.memory.shape.keys).part(from, row.len());
         if let Geometry::Ball(ball) = &task.geometry {
             self.score_points(task, ball, block, from, norm as f32, row);
@@ -279,13 +297,16 @@ impl Head<'_> {
         partial.sum += match &task.geometry {
             Geometry::Dot { .. } => sum.unwrap_or(0.0),
             Geometry::Ball(_) => {
-                let conformal = self.packed.points.conformal.get(from..from + row.len()).unwrap_or(&[]);
-                task.kernel.weigh_points(row, conformal)
+                let factors = self.packed.points.factors.get(from..from + row.len()).unwrap_or(&[]);
+                let mut sum = 0.0;
+                let only = core::slice::from_mut(&mut sum);
+                task.kernel.products(row, Rows::packed(factors, row.len()), Pick::first(1), 1.0, only);
+                f64::from(sum)
             }
         };
     }
 
-    /// Turns products −2·q·k into scores in the ball.
+    /// Turns products −2·q·k into scores in the ball; distances that lost digits are computed anew.
     fn score_points(
         &self,
         task: &Task<'_>,
@@ -295,14 +316,24 @@ impl Head<'_> {
         norm: f32,
         row: &mut [f32],
     ) {
+        const PART: usize = 64;
         let Points { norms, gaps, .. } = &self.packed.points;
         let norms = norms.get(from..from + row.len()).unwrap_or(&[]);
         let gaps = gaps.get(from..from + row.len()).unwrap_or(&[]);
-        if task.kernel.distances(row, norms, norm) {
+        // In parts, so that one near key does not cost a look at all of them.
+        for (part, (row, norms)) in row.chunks_mut(PART).zip(norms.chunks(PART)).enumerate() {
+            if !task.kernel.distances(row, norms, norm) {
+                continue;
+            }
             for (i, (squared, key_norm)) in row.iter_mut().zip(norms).enumerate() {
                 if has_lost(*squared, norm + key_norm) {
-                    let again = core::slice::from_mut(squared);
-                    task.kernel.squared_distances(task.query, task.keys, block.part(i, 1), again);
+                    let near = block.part(part * PART + i, 1);
+                    task.kernel.squared_distances(
+                        task.query,
+                        task.keys,
+                        near,
+                        core::slice::from_mut(squared),
+                    );
                 }
             }
         }

@@ -38,34 +38,61 @@ pub(crate) unsafe fn ball_scores<V: Vector>(scores: &mut [f32], gaps: &[f64], c:
     let mut i = 0;
     // SAFETY: every offset stays below the length; the padded copies hold the largest pack of any set.
     unsafe {
-        while i + V::LANES <= len {
-            pack_scores(V::load(at.add(i)), V::load_f64(gap.add(i)), factor, slope).store(at.add(i));
-            i += V::LANES;
+        while i + TOGETHER * V::LANES <= len {
+            let (mut squared, mut gaps) = ([V::splat(0.0); TOGETHER], [V::splat(0.0); TOGETHER]);
+            for p in 0..TOGETHER {
+                squared[p] = V::load(at.add(i + p * V::LANES));
+                gaps[p] = V::load_f64(gap.add(i + p * V::LANES));
+            }
+            let scores = pack_scores(squared, gaps, factor, slope);
+            for (p, pack) in scores.iter().enumerate() {
+                pack.store(at.add(i + p * V::LANES));
+            }
+            i += TOGETHER * V::LANES;
         }
-        if i < len {
+        while i < len {
+            let count = V::LANES.min(len - i);
             let (mut padded, mut padded_gaps) = ([0.0_f32; 16], [1.0_f64; 16]);
-            core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), len - i);
-            core::ptr::copy_nonoverlapping(gap.add(i), padded_gaps.as_mut_ptr(), len - i);
-            let gaps = V::load_f64(padded_gaps.as_ptr());
-            pack_scores(V::load(padded.as_ptr()), gaps, factor, slope).store(padded.as_mut_ptr());
-            core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), len - i);
+            core::ptr::copy_nonoverlapping(at.add(i), padded.as_mut_ptr(), count);
+            core::ptr::copy_nonoverlapping(gap.add(i), padded_gaps.as_mut_ptr(), count);
+            let (squared, gaps) = (V::load(padded.as_ptr()), V::load_f64(padded_gaps.as_ptr()));
+            let [pack] = pack_scores([squared], [gaps], factor, slope);
+            pack.store(padded.as_mut_ptr());
+            core::ptr::copy_nonoverlapping(padded.as_ptr(), at.add(i), count);
+            i += count;
         }
     }
 }
 
-/// One pack of [`ball_scores`], with x = c·d²/(query_gap·gap): 2·asinh √x = ln(1 + u) with u = 2(x + √(x + x²)), which
+/// Packs that are computed side by side: one's steps wait for each other, several fill the time.
+const TOGETHER: usize = 4;
+
+/// Some packs of [`ball_scores`], with x = c·d²/(query_gap·gap): 2·asinh √x = ln(1 + u) with u = 2(x + √(x + x²)), which
 /// has the digits of x however small that is.
 #[inline(always)]
-unsafe fn pack_scores<V: Vector>(squared: V, gaps: V, factor: f32, slope: f32) -> V {
+unsafe fn pack_scores<V: Vector, const P: usize>(
+    squared: [V; P],
+    gaps: [V; P],
+    factor: f32,
+    slope: f32,
+) -> [V; P] {
     /// From here on √(x + x²) is x for an `f32`, whose range x² would leave.
     const LARGE: f32 = 1e18;
     // SAFETY: the caller has the instruction set.
     unsafe {
-        let x = squared.mul(V::splat(factor)).div(gaps);
-        let small = x.min(V::splat(LARGE));
-        let root = small.mul_add(small, small).sqrt();
-        let half = x.add(x.sub(small)).add(root);
-        ln_1p(half.add(half)).mul(V::splat(slope))
+        let mut u = squared;
+        for p in 0..P {
+            let x = squared[p].mul(V::splat(factor)).div(gaps[p]);
+            let small = x.min(V::splat(LARGE));
+            let root = small.mul_add(small, small).sqrt();
+            let half = x.add(x.sub(small)).add(root);
+            u[p] = half.add(half);
+        }
+        let mut out = ln_1p(u);
+        for out in &mut out {
+            *out = out.mul(V::splat(slope));
+        }
+        out
     }
 }
 
@@ -73,24 +100,32 @@ unsafe fn pack_scores<V: Vector>(squared: V, gaps: V, factor: f32, slope: f32) -
 ///
 /// 1 + u = 2ᵉ(1 + f) with 1 + f in [√½, √2); what the sum rounded off goes into f.
 #[inline(always)]
-unsafe fn ln_1p<V: Vector>(u: V) -> V {
+unsafe fn ln_1p<V: Vector, const P: usize>(u: [V; P]) -> [V; P] {
+    let [c3, c4, c5, c6, c7, c8, c9, c10] = LN;
     // SAFETY: the caller has the instruction set.
     unsafe {
         let one = V::splat(1.0);
-        let sum = one.add(u);
-        let rest = u.sub(sum.sub(one));
-        let e = sum.mul(V::splat(core::f32::consts::SQRT_2)).exponent();
-        let power = one.scale(V::splat(0.0).sub(e));
-        let f = rest.mul_add(power, sum.mul_add(power, V::splat(-1.0)));
-        let [c3, c4, c5, c6, c7, c8, c9, c10] = LN;
-        let mut series = V::splat(c10);
-        for c in [c9, c8, c7, c6, c5, c4, c3] {
-            series = series.mul_add(f, V::splat(c));
+        let (mut e, mut f) = (u, u);
+        for p in 0..P {
+            let sum = one.add(u[p]);
+            let rest = u[p].sub(sum.sub(one));
+            e[p] = sum.mul(V::splat(core::f32::consts::SQRT_2)).exponent();
+            let power = one.scale(V::splat(0.0).sub(e[p]));
+            f[p] = rest.mul_add(power, sum.mul_add(power, V::splat(-1.0)));
         }
-        let square = f.mul(f);
-        let bent = square.mul(f).mul_add(series, square.mul(V::splat(-0.5)));
-        let low = e.mul_add(V::splat(LN_2_LOW), bent);
-        e.mul_add(V::splat(LN_2_HIGH), low.add(f))
+        let mut out = [V::splat(c10); P];
+        for c in [c9, c8, c7, c6, c5, c4, c3] {
+            for p in 0..P {
+                out[p] = out[p].mul_add(f[p], V::splat(c));
+            }
+        }
+        for p in 0..P {
+            let square = f[p].mul(f[p]);
+            let bent = square.mul(f[p]).mul_add(out[p], square.mul(V::splat(-0.5)));
+            let low = e[p].mul_add(V::splat(LN_2_LOW), bent);
+            out[p] = e[p].mul_add(V::splat(LN_2_HIGH), low.add(f[p]));
+        }
+        out
     }
 }
 
@@ -133,29 +168,6 @@ const KEPT: f32 = 0.5;
 /// Whether a squared distance lost digits, computed from norms of this sum.
 pub(crate) fn has_lost(squared: f32, norms: f32) -> bool {
     squared < KEPT * norms
-}
-
-/// Multiplies weights by the λ of their values and returns Σ w(λ − 1).
-///
-/// In `f64` lane arrays that the compiler turns into vectors.
-#[inline(always)]
-pub(crate) fn weigh_points(weights: &mut [f32], conformal: &[f64]) -> f64 {
-    let mut sums = [0.0_f64; 8];
-    let mut packs = weights.chunks_exact_mut(8);
-    let mut lambdas = conformal.chunks_exact(8);
-    for (pack, lambdas) in (&mut packs).zip(&mut lambdas) {
-        for i in 0..8 {
-            let (weight, lambda) = (f64::from(pack[i]), lambdas[i]);
-            sums[i] += weight * (lambda - 1.0);
-            pack[i] = (weight * lambda) as f32;
-        }
-    }
-    let mut total = sums.iter().sum();
-    for (weight, lambda) in packs.into_remainder().iter_mut().zip(lambdas.remainder()) {
-        total += f64::from(*weight) * (lambda - 1.0);
-        *weight = (f64::from(*weight) * lambda) as f32;
-    }
-    total
 }
 
 /// The scores in `f64`.

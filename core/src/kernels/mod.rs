@@ -48,7 +48,6 @@ pub(crate) struct Table {
     pub scaled: unsafe fn(&[f64], f64, &mut [f32]),
     pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
     pub distances: unsafe fn(&mut [f32], &[f32], f32) -> bool,
-    pub weigh_points: unsafe fn(&mut [f32], &[f64]) -> f64,
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
 }
@@ -190,10 +189,6 @@ macro_rules! table {
                 unsafe { ball::distances::<$vector>(products, norms, query_norm) }
             }
             $(#[target_feature(enable = $feature)])?
-            unsafe fn weigh_points(weights: &mut [f32], conformal: &[f64]) -> f64 {
-                ball::weigh_points(weights, conformal)
-            }
-            $(#[target_feature(enable = $feature)])?
             unsafe fn multiply(matrices: Matrices<'_>) {
                 // SAFETY: as above.
                 unsafe { matrix::multiply::<$vector>(matrices) }
@@ -212,7 +207,6 @@ macro_rules! table {
                 scaled,
                 ball_scores,
                 distances,
-                weigh_points,
                 panel_width: matrix::panel_width::<$vector>(),
                 multiply,
             }
