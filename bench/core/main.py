@@ -21,6 +21,8 @@ def main() -> int:
     options = _options()
     started = time.monotonic()
     description = machine.describe()
+    # Contenders inherit it. The quick form belongs to the tests, which are nobody's first concern.
+    description["priority"] = 0 if options.quick else -machine.hurry()
     found = contenders.natives(options.driver, (), ())
     pool = measure.Pool(found, machine.cpus())
     try:
@@ -36,6 +38,7 @@ def main() -> int:
         results = _run(wanted, pool, quick=options.quick)
     finally:
         pool.close()
+    description["load_at_the_end"] = machine.load()
     made = report.Report(
         name="core",
         command=options.title,

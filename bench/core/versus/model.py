@@ -125,5 +125,5 @@ class Effort:
     """Most time for one entry of a case, its first call left out."""
 
 
-FULL = Effort(turn_s=0.015, rounds=24, budget_s=0.6)
+FULL = Effort(turn_s=0.015, rounds=24, budget_s=1.0)
 QUICK = Effort(turn_s=0.005, rounds=6, budget_s=0.05)
