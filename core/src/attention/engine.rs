@@ -67,12 +67,14 @@ pub(crate) fn forward(
     };
     let heads = mechanism.heads();
     let width = shape.value_dim / heads;
-    call.run(&settings.threads, hands, &mut |query, head, partial| {
+    let outcome = call.run(&settings.threads, hands, &mut |query, head, partial| {
         let start = query * shape.value_dim + head * width;
         if let Some(result) = out.get_mut(start..start + width) {
             partial.finish(settings.kernel, mechanism.curvature(), result);
         }
-    })?;
+    });
+    hands.even();
+    outcome?;
     inputs.blame(out)
 }
 
@@ -130,6 +132,9 @@ impl Call<'_> {
         let (hands, Sums { partials, .. }) = hands.with_sums(worth);
         let parts = queries * segments.count;
         partials.resize_with(partials.len().max(parts * heads), || Partial::new(0));
+        // They change places with those of the hands: none may be the first to need room in a later call.
+        let width = self.memory.shape.value_dim / heads;
+        partials.iter_mut().take(parts * heads).for_each(|partial| partial.reset(width));
         let work = |hand: &mut Hand, part: usize| {
             let pick = segments.pick(self.pick(part / segments.count), part % segments.count);
             self.attend_keys(part / segments.count, pick, hand);
@@ -140,6 +145,7 @@ impl Call<'_> {
             partials
                 .iter_mut()
                 .skip(part * heads)
+                .take(heads)
                 .zip(&mut hand.partials)
                 .for_each(|(a, b)| core::mem::swap(a, b));
         });
@@ -248,7 +254,7 @@ impl Call<'_> {
         let rows = block_rows(shape.dim.max(shape.value_dim));
         for from in (0..pick.len()).step_by(rows) {
             let block = pick.part(from, rows);
-            for (head, partial) in hand.partials.iter_mut().enumerate() {
+            for (head, partial) in (0..self.memory.mechanism.heads()).zip(&mut hand.partials) {
                 self.task(query, head).add_block(block, &mut hand.scratch, partial);
             }
         }
@@ -287,8 +293,8 @@ impl Call<'_> {
     fn empty(&self, hand: &mut Hand) {
         let heads = self.memory.mechanism.heads();
         let width = self.memory.shape.value_dim / heads;
-        hand.partials.resize_with(heads, || Partial::new(width));
-        hand.partials.iter_mut().for_each(|partial| partial.reset(width));
+        hand.partials.resize_with(hand.partials.len().max(heads), || Partial::new(width));
+        hand.partials.iter_mut().take(heads).for_each(|partial| partial.reset(width));
     }
 }
 

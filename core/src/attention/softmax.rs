@@ -6,6 +6,7 @@ use super::ball::{self, Ball, EXACT_FROM};
 use super::dropout::Dropout;
 use super::partial::Partial;
 use super::top;
+use super::workspace::Room;
 use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
 use crate::kernels::rows::{Pick, Rows};
@@ -66,6 +67,26 @@ pub(crate) struct Best {
     pub rows: Vec<usize>,
     pub scores: Vec<f32>,
     ranks: Vec<i32>,
+}
+
+impl Room for Scratch {
+    fn match_room(&mut self, other: &Self) {
+        let Scratch { scores, coefficients, block_total, gaps, best, fault: _ } = self;
+        scores.match_room(&other.scores);
+        coefficients.match_room(&other.coefficients);
+        block_total.match_room(&other.block_total);
+        gaps.match_room(&other.gaps);
+        best.match_room(&other.best);
+    }
+}
+
+impl Room for Best {
+    fn match_room(&mut self, other: &Self) {
+        let Best { rows, scores, ranks } = self;
+        rows.match_room(&other.rows);
+        scores.match_room(&other.scores);
+        ranks.match_room(&other.ranks);
+    }
 }
 
 /// A buffer of exactly `len` elements; grows once.

@@ -11,6 +11,7 @@ use super::dropout::Dropout;
 use super::memory::Memory;
 use super::partial::Partial;
 use super::softmax::{sized, Geometry, Task, BLOCK};
+use super::workspace::Room;
 use crate::dispatch::has_lost;
 use crate::kernels::panels::Matrices;
 use crate::kernels::rows::{Pick, Rows};
@@ -142,6 +143,18 @@ pub(crate) struct TileScratch {
     scores: Vec<f32>,
     products: Vec<f32>,
     partials: Vec<Partial>,
+}
+
+impl Room for TileScratch {
+    fn match_room(&mut self, other: &Self) {
+        let TileScratch { visible, queries, norms, scores, products, partials } = self;
+        visible.match_room(&other.visible);
+        queries.match_room(&other.queries);
+        norms.match_room(&other.norms);
+        scores.match_room(&other.scores);
+        products.match_room(&other.products);
+        partials.match_room(&other.partials);
+    }
 }
 
 impl TileScratch {

@@ -5,7 +5,7 @@ use super::memory;
 use super::partial::Partial;
 use super::softmax::Scratch;
 use super::tiled::{Packed, TileScratch};
-use crate::threads::Slot;
+use crate::threads::{exclusive, Slot};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -51,13 +51,42 @@ pub(crate) struct Hands {
     pub linear: linear::Sums,
 }
 
+/// Buffers that can be given the room that others have.
+pub(crate) trait Room {
+    fn match_room(&mut self, other: &Self);
+}
+
+impl<T: Copy> Room for Vec<T> {
+    fn match_room(&mut self, other: &Self) {
+        self.reserve_exact(other.capacity().saturating_sub(self.len()));
+    }
+}
+
+impl Room for Vec<Partial> {
+    fn match_room(&mut self, other: &Self) {
+        self.resize_with(self.len().max(other.len()), || Partial::new(0));
+        self.iter_mut().zip(other).for_each(|(own, other)| own.total.match_room(&other.total));
+    }
+}
+
+impl Room for Hand {
+    fn match_room(&mut self, other: &Self) {
+        let Hand { scratch, scores, partials, tile, linear } = self;
+        scratch.match_room(&other.scratch);
+        scores.match_room(&other.scores);
+        partials.match_room(&other.partials);
+        tile.match_room(&other.tile);
+        linear.match_room(&other.linear);
+    }
+}
+
 /// What one thread writes to.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
     pub scratch: Scratch,
     /// Scores of all heads.
     pub scores: Vec<f32>,
-    /// Sums of the part that was done last, one a head.
+    /// Sums of the part that was done last, one a head; may be more than there are heads.
     pub partials: Vec<Partial>,
     pub tile: TileScratch,
     pub linear: linear::Buffers,
@@ -85,5 +114,14 @@ impl Hands {
         let missing = threads.saturating_sub(self.hands.len());
         self.hands.extend((0..missing).map(|_| Slot::default()));
         (self.hands.get_mut(..threads).unwrap_or_default(), &mut self.sums)
+    }
+
+    /// Gives all hands the same room: which thread does which part is chance, and the next call must not allocate because
+    /// of it.
+    pub fn even(&mut self) {
+        let [first, others @ ..] = self.hands.as_mut_slice() else { return };
+        let first = exclusive(first);
+        others.iter_mut().for_each(|other| first.match_room(exclusive(other)));
+        others.iter_mut().for_each(|other| exclusive(other).match_room(first));
     }
 }

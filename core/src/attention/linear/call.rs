@@ -5,7 +5,7 @@
 
 use super::super::common::Settings;
 use super::super::softmax::BLOCK;
-use super::super::workspace::{Hand, Hands};
+use super::super::workspace::{Hand, Hands, Room};
 use super::chunk::Chunk;
 use super::sums::{Scratch, Sums};
 use super::tile::{Seen, Tile, TILE};
@@ -18,6 +18,15 @@ pub(crate) struct Buffers {
     sums: Sums,
     scratch: Scratch,
     tile: Tile,
+}
+
+impl Room for Buffers {
+    fn match_room(&mut self, other: &Self) {
+        let Buffers { sums, scratch, tile } = self;
+        sums.match_room(&other.sums);
+        scratch.match_room(&other.scratch);
+        tile.match_room(&other.tile);
+    }
 }
 
 /// Buffers of a call that its threads share.
@@ -48,6 +57,8 @@ impl Call<'_> {
         let (hands, shared) = hands.with_sums(threads.worth(duration));
         let done = &mut shared.linear.parts;
         done.resize_with(done.len().max(parts), Sums::default);
+        // They change places with those of the hands: none may be the first to need room in a later call.
+        done.iter_mut().take(parts).for_each(|done| done.match_room(sums));
         let work = |Hand { linear, .. }: &mut Hand, part: usize| {
             linear.sums.reset(width, value_dim);
             linear.sums.absorb(kernel, self.chunk, pick.part(part * rows, rows), &mut linear.scratch);

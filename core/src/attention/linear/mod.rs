@@ -85,6 +85,7 @@ pub(crate) fn forward(
     sums.reset(shape.dim, shape.value_dim);
     let answered = call.attend(&mut sums, inputs.queries, &visible, hands, out);
     hands.linear = sums;
+    hands.even();
     answered?;
     inputs.blame(out)
 }

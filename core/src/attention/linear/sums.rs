@@ -1,6 +1,7 @@
 //! The running state of linear attention.
 
 use super::super::softmax::{sized, BLOCK};
+use super::super::workspace::Room;
 use super::chunk::{room, Chunk};
 use crate::dispatch::Kernel;
 use crate::kernels::panels::Matrices;
@@ -28,6 +29,24 @@ pub(super) struct Scratch {
     values: Vec<f32>,
     products: Vec<f32>,
     total: Vec<f32>,
+}
+
+impl Room for Sums {
+    fn match_room(&mut self, other: &Self) {
+        let Sums { products, features, keys: _ } = self;
+        products.match_room(&other.products);
+        features.match_room(&other.features);
+    }
+}
+
+impl Room for Scratch {
+    fn match_room(&mut self, other: &Self) {
+        let Scratch { features, values, products, total } = self;
+        features.match_room(&other.features);
+        values.match_room(&other.values);
+        products.match_room(&other.products);
+        total.match_room(&other.total);
+    }
 }
 
 impl Sums {

@@ -1,5 +1,6 @@
 //! Queries that are answered together.
 
+use super::super::workspace::Room;
 use super::chunk::{copied, room, Chunk};
 use super::sums::Sums;
 use crate::dispatch::Kernel;
@@ -45,7 +46,7 @@ pub(super) struct Tile {
     own: Own,
 }
 
-/// Buffers for the keys that only some queries of a tile see.
+/// Buffers for the keys that only some queries of a tile see; causal order runs on one thread.
 #[derive(Debug, Default)]
 struct Own {
     keys: Vec<f32>,
@@ -53,6 +54,15 @@ struct Own {
     scores: Vec<f32>,
     values: Vec<f32>,
     products: Vec<f32>,
+}
+
+impl Room for Tile {
+    fn match_room(&mut self, other: &Self) {
+        let Tile { features, products, norms, width: _, stride: _, own: _ } = self;
+        features.match_room(&other.features);
+        products.match_room(&other.products);
+        norms.match_room(&other.norms);
+    }
 }
 
 impl Tile {
