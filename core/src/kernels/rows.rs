@@ -129,17 +129,30 @@ impl<T> Picked<'_, T> {
         unsafe { self.start.add(row * self.stride) }
     }
 
-    /// Where the rows from the i-th one on start; behind the `last` of the group, that one again.
+    /// Where `R` rows start, from the i-th on, `step` apart.
     ///
     /// # Safety
     ///
-    /// `i + last` is below the number of picks.
+    /// All of them are below the number of picks.
     #[inline(always)]
-    pub unsafe fn group<const R: usize>(&self, i: usize, last: usize) -> [*const T; R] {
+    pub unsafe fn group<const R: usize>(&self, i: usize, step: usize) -> [*const T; R] {
         let mut rows = [self.start; R];
-        for (r, row) in rows.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            *row = unsafe { self.row(i + r.min(last)) };
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.list {
+                // One product for all of them: this is much of the work where rows are short.
+                None => {
+                    let first = self.row(i);
+                    for (r, row) in rows.iter_mut().enumerate() {
+                        *row = first.add(r * step * self.stride);
+                    }
+                }
+                Some(_) => {
+                    for (r, row) in rows.iter_mut().enumerate() {
+                        *row = self.row(i + r * step);
+                    }
+                }
+            }
         }
         rows
     }

@@ -148,16 +148,62 @@ unsafe fn compare<V: Vector, T: Term<N>, E: Element, const N: usize>(
             V::sum_four(sums, out[n]);
         }
         if i < len {
-            for r in 0..GROUP {
-                let mut tail = [0.0; N];
-                for j in i..len {
-                    let q = if T::QUERY { *query.add(j) } else { 0.0 };
-                    tail = T::add_one(q, (*rows[r].add(j)).widen(), tail);
-                }
-                for n in 0..N {
-                    *out[n].add(r) += tail[n];
-                }
+            compare_rest::<T, E, N>(query, i..len, rows, out);
+        }
+    }
+}
+
+/// Adds the elements behind the last pack.
+///
+/// # Safety
+///
+/// As for [`compare`]; the sums are written.
+#[inline(never)]
+unsafe fn compare_rest<T: Term<N>, E: Element, const N: usize>(
+    query: *const f32,
+    rest: core::ops::Range<usize>,
+    rows: [*const E; GROUP],
+    out: [*mut f32; N],
+) {
+    for (r, row) in rows.into_iter().enumerate() {
+        let mut sums = [0.0; N];
+        for j in rest.clone() {
+            // SAFETY: the caller's promise.
+            let (q, k) = unsafe { (if T::QUERY { *query.add(j) } else { 0.0 }, (*row.add(j)).widen()) };
+            sums = T::add_one(q, k, sums);
+        }
+        for n in 0..N {
+            // SAFETY: the caller's promise.
+            unsafe { *out[n].add(r) += sums[n] };
+        }
+    }
+}
+
+/// The same for rows of exactly `C` packs: the query stays in registers, and nothing is left to loop over.
+///
+/// # Safety
+///
+/// As for [`compare`].
+#[inline(always)]
+unsafe fn compare_short<V: Vector, T: Term<N>, E: Element, const N: usize, const C: usize>(
+    query: [V; C],
+    rows: [*const E; GROUP],
+    out: [*mut f32; N],
+) {
+    // SAFETY: all offsets stay below `C` packs.
+    unsafe {
+        let mut sums = [[V::splat(0.0); GROUP]; N];
+        for r in 0..GROUP {
+            let mut row = [V::splat(0.0); N];
+            for c in 0..C {
+                row = T::add(query[c], E::load(rows[r].add(c * V::LANES)), row);
             }
+            for n in 0..N {
+                sums[n][r] = row[n];
+            }
+        }
+        for n in 0..N {
+            V::sum_four(sums[n], out[n]);
         }
     }
 }
@@ -175,33 +221,85 @@ unsafe fn compare_all<V: Vector, T: Term<N>, E: Element, const N: usize>(
     pick: Pick<'_>,
     out: [&mut [f32]; N],
 ) {
-    let (count, len) = (pick.len(), rows.width());
+    let count = pick.len();
     let out = out.map(|out| out.as_mut_ptr());
-    let mut i = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let picked = rows.picked(pick);
+        let len = rows.width();
+        if len == 4 * V::LANES {
+            compare_groups::<V, T, E, N, 4>(picked, query, len, count, out)
+        } else if len == 8 * V::LANES {
+            compare_groups::<V, T, E, N, 8>(picked, query, len, count, out)
+        } else {
+            compare_groups::<V, T, E, N, 0>(picked, query, len, count, out)
+        }
+    }
+}
+
+/// [`compare_all`] for rows of `C` packs, or of any length where `C` is 0.
+///
+/// Short rows are taken as they stand. Of longer ones, the groups are a quarter of all rows apart: four long runs through
+/// memory, which the machine prefetches better than one, and far better than four rows that end soon.
+///
+/// # Safety
+///
+/// As there, for `count` picks.
+#[inline(always)]
+unsafe fn compare_groups<V: Vector, T: Term<N>, E: Element, const N: usize, const C: usize>(
+    rows: Picked<'_, E>,
+    query: *const f32,
+    len: usize,
+    count: usize,
+    out: [*mut f32; N],
+) {
     // SAFETY: picks lie inside the rows, whose width is the query's length; `i` stays below `count`.
     unsafe {
-        let rows = rows.picked(pick);
-        while i + GROUP <= count {
-            let mut to = out;
-            for n in 0..N {
-                to[n] = out[n].add(i);
-            }
-            compare::<V, T, E, N>(query, len, rows.group(i, GROUP - 1), to);
-            i += GROUP;
+        let mut packs = [V::splat(0.0); C];
+        for c in 0..C {
+            packs[c] = part::<V, T, N>(query, c * V::LANES);
         }
-        // The last one fills a short group, so that a row's result does not depend on its neighbours.
-        if i < count {
-            let mut group = [[0.0; GROUP]; N];
-            let mut to = out;
-            for n in 0..N {
-                to[n] = group[n].as_mut_ptr();
+        let quarter = count / GROUP;
+        for i in 0..quarter {
+            if C == 0 {
+                let mut sums = [[0.0; GROUP]; N];
+                compare::<V, T, E, N>(query, len, rows.group(i, quarter), pointers(&mut sums));
+                for n in 0..N {
+                    for r in 0..GROUP {
+                        *out[n].add(i + r * quarter) = sums[n][r];
+                    }
+                }
+            } else {
+                let mut to = out;
+                for n in 0..N {
+                    to[n] = out[n].add(GROUP * i);
+                }
+                compare_short::<V, T, E, N, C>(packs, rows.group(GROUP * i, 1), to);
             }
-            compare::<V, T, E, N>(query, len, rows.group(i, count - i - 1), to);
+        }
+        // A row that is left over stands for a whole group, so that its result does not depend on its neighbours.
+        for i in GROUP * quarter..count {
+            let mut sums = [[0.0; GROUP]; N];
+            let to = pointers(&mut sums);
+            match C {
+                0 => compare::<V, T, E, N>(query, len, rows.group(i, 0), to),
+                _ => compare_short::<V, T, E, N, C>(packs, rows.group(i, 0), to),
+            }
             for n in 0..N {
-                core::ptr::copy_nonoverlapping(group[n].as_ptr(), out[n].add(i), count - i);
+                *out[n].add(i) = sums[n][0];
             }
         }
     }
+}
+
+/// Where each group of sums stands.
+#[inline(always)]
+fn pointers<const N: usize>(sums: &mut [[f32; GROUP]; N]) -> [*mut f32; N] {
+    let mut out = [core::ptr::null_mut(); N];
+    for n in 0..N {
+        out[n] = sums[n].as_mut_ptr();
+    }
+    out
 }
 
 /// `out[i] = scale · (query · row picked i-th)`.
@@ -297,7 +395,7 @@ pub(crate) unsafe fn squared_norms<V: Vector, E: Element>(
 }
 
 /// Rows whose norms in `f32` are kept until those in `f64` are known.
-const PART: usize = 64;
+const PART: usize = 256;
 
 /// The norms in `f64`: the quick ones below `exact_from`, and those of the rows again from there on.
 ///
@@ -457,27 +555,26 @@ unsafe fn add_columns<V: Vector, E: Element, const C: usize, const S: usize>(
     }
 }
 
-/// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, so that they are read in the order of
-/// their addresses.
+/// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, a quarter of all rows apart, as in
+/// [`compare_groups`].
 ///
 /// # Safety
 ///
 /// As there.
 #[inline(always)]
 unsafe fn accumulate_long<V: Vector, E: Element>(rows: Picked<'_, E>, weights: &[f32], out: &mut [f32]) {
-    const GROUP: usize = 8;
-    let mut i = 0;
-    // SAFETY: `i` stays below the number of rows.
+    let quarter = weights.len() / GROUP;
+    // SAFETY: all rows are below the number of weights.
     unsafe {
-        while i + GROUP <= weights.len() {
+        for i in 0..quarter {
             let mut group = [0.0; GROUP];
-            group.copy_from_slice(weights.get_unchecked(i..i + GROUP));
-            add_rows::<V, E, GROUP>(group, rows.group(i, GROUP - 1), out);
-            i += GROUP;
+            for r in 0..GROUP {
+                group[r] = *weights.get_unchecked(i + r * quarter);
+            }
+            add_rows::<V, E, GROUP>(group, rows.group(i, quarter), out);
         }
-        while i < weights.len() {
+        for i in GROUP * quarter..weights.len() {
             add_rows::<V, E, 1>([*weights.get_unchecked(i)], [rows.row(i)], out);
-            i += 1;
         }
     }
 }
@@ -541,7 +638,7 @@ pub(crate) unsafe fn accumulate_f64<E: Element>(
         while i + GROUP <= weights.len() {
             let mut group = [0.0; GROUP];
             group.copy_from_slice(weights.get_unchecked(i..i + GROUP));
-            add_rows_f64(group, rows.group(i, GROUP - 1), out);
+            add_rows_f64(group, rows.group(i, 1), out);
             i += GROUP;
         }
         while i < weights.len() {
