@@ -200,8 +200,9 @@ impl Call<'_> {
         threads.run_each(hands, packed, &|head, packed| packed.pack(memory, head));
         let packed = &*packed;
         let place = |part: usize| {
-            // In causal order the last tiles see the most keys: they come first, so that no thread is left alone with one.
-            (part % heads, (tiles - 1 - part / heads) * TILE)
+            // Head after head, whose packed keys then stay in the caches. In causal order the last tiles see the most keys:
+            // they come first, so that no thread is left alone with one.
+            (part / tiles, (tiles - 1 - part % tiles) * TILE)
         };
         let work = |hand: &mut Hand, part: usize| {
             let (index, first) = place(part);

@@ -39,7 +39,10 @@ impl Partial {
 
     /// Raises the reference score to at least `score`.
     fn raise(&mut self, score: f64) {
-        if score > self.max {
+        if self.max == f64::NEG_INFINITY {
+            // Nothing to shrink yet.
+            self.max = self.max.max(score);
+        } else if score > self.max {
             let shrink = libm::exp(self.max - score);
             self.sum *= shrink;
             self.total.iter_mut().for_each(|total| *total *= shrink);

@@ -7,6 +7,7 @@
 //! Source: Dao et al., "FlashAttention", 2022, for the order of the tiles.
 
 use super::ball::{gathered, Ball};
+use super::common::Mechanism;
 use super::dropout::Dropout;
 use super::memory::Memory;
 use super::partial::Partial;
@@ -273,7 +274,7 @@ impl Head<'_> {
             let (row, unseen) = row.split_at_mut(visible.saturating_sub(from).min(row.len()));
             unseen.fill(0.0);
             let norm = norms.get(group + i).copied().unwrap_or(0.0);
-            self.weigh(&self.task(first + group + i), from, norm, row, partial);
+            self.weigh(first + group + i, from, norm, row, partial);
         }
         kernel.multiply(Matrices {
             a: scores,
@@ -292,64 +293,63 @@ impl Head<'_> {
     }
 
     /// Turns the products of one query, whose squared norm is `norm`, with the keys from `from` on into weights.
-    fn weigh(&self, task: &Task<'_>, from: usize, norm: f64, row: &mut [f32], partial: &mut Partial) {
+    fn weigh(&self, query: usize, from: usize, norm: f64, row: &mut [f32], partial: &mut Partial) {
         if row.is_empty() {
             return;
         }
+        let kernel = self.memory.kernel;
         let block = self.memory.pick(self.memory.shape.keys).part(from, row.len());
-        if let Geometry::Ball(ball) = &task.geometry {
-            self.score_points(task, ball, block, from, norm as f32, row);
+        if matches!(self.memory.mechanism, Mechanism::Ball { .. }) {
+            self.score_points(&self.task(query), block, from, norm as f32, row);
         }
-        let sum = partial.weigh(task.kernel, row, |i| task.exact_score(block.row(i)));
+        // Only large scores need the task.
+        let sum = partial.weigh(kernel, row, |i| self.task(query).exact_score(block.row(i)));
         if sum.is_none() {
             row.fill(0.0);
         }
         if let Some(dropout) = self.dropout {
-            dropout.apply(task.stream, block, row);
+            dropout.apply(self.task(query).stream, block, row);
         }
-        partial.sum += match &task.geometry {
-            Geometry::Dot { .. } => sum.unwrap_or(0.0),
-            Geometry::Ball(_) => {
+        partial.sum += match self.memory.mechanism {
+            Mechanism::Ball { .. } => {
                 let factors = self.packed.points.factors.get(from..from + row.len()).unwrap_or(&[]);
                 let mut sum = 0.0;
                 let only = core::slice::from_mut(&mut sum);
-                task.kernel.products(row, Rows::packed(factors, row.len()), Pick::first(1), 1.0, only);
+                kernel.products(row, Rows::packed(factors, row.len()), Pick::first(1), 1.0, only);
                 f64::from(sum)
             }
+            _ => sum.unwrap_or(0.0),
         };
     }
 
     /// Turns products −2·q·k into scores in the ball; distances that lost digits are computed anew.
-    fn score_points(
-        &self,
-        task: &Task<'_>,
-        ball: &Ball<'_>,
-        block: Pick<'_>,
-        from: usize,
-        norm: f32,
-        row: &mut [f32],
-    ) {
+    fn score_points(&self, task: &Task<'_>, block: Pick<'_>, from: usize, norm: f32, row: &mut [f32]) {
+        // In parts, so that one near key does not cost a look at all of them.
         const PART: usize = 64;
         let Points { norms, gaps, .. } = &self.packed.points;
         let norms = norms.get(from..from + row.len()).unwrap_or(&[]);
         let gaps = gaps.get(from..from + row.len()).unwrap_or(&[]);
-        // In parts, so that one near key does not cost a look at all of them.
+        let Geometry::Ball(ball) = &task.geometry else { return };
         for (part, (row, norms)) in row.chunks_mut(PART).zip(norms.chunks(PART)).enumerate() {
-            if !task.kernel.distances(row, norms, norm) {
-                continue;
-            }
-            for (i, (squared, key_norm)) in row.iter_mut().zip(norms).enumerate() {
-                if has_lost(*squared, norm + key_norm) {
-                    let near = block.part(part * PART + i, 1);
-                    task.kernel.squared_distances(
-                        task.query,
-                        task.keys,
-                        near,
-                        core::slice::from_mut(squared),
-                    );
-                }
+            if task.kernel.distances(row, norms, norm) {
+                again(task, block.part(part * PART, PART), norm, norms, row);
             }
         }
         task.kernel.ball_scores(row, gaps, ball.c, ball.query_gap);
+    }
+}
+
+/// Computes those squared distances anew that lost digits; all of them where that is less work.
+fn again(task: &Task<'_>, keys: Pick<'_>, norm: f32, norms: &[f32], row: &mut [f32]) {
+    let lost = |squared: f32, key_norm: f32| has_lost(squared, norm + key_norm);
+    let count = row.iter().zip(norms).filter(|&(&squared, &key_norm)| lost(squared, key_norm)).count();
+    if count > row.len() / 8 {
+        return task.kernel.squared_distances(task.query, task.keys, keys, row);
+    }
+    for (i, (squared, &key_norm)) in row.iter_mut().zip(norms).enumerate() {
+        if lost(*squared, key_norm) {
+            let only = core::slice::from_mut(squared);
+            task.kernel.squared_distances(task.query, task.keys, keys.part(i, 1), only);
+        }
     }
 }
