@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,6 +188,23 @@ def test_a_process_that_dies_or_babbles_is_gone(tmp_path: Path) -> None:
     with pytest.raises(worker.WorkerError, match="no"):
         good.ask({"do": "run"})
     good.close()
+
+
+@pytest.mark.process
+def test_a_pool_that_still_spins_is_waited_for() -> None:
+    """Stopped as it spins, it would go on beside the process's next task and take a thread's processor from it."""
+    spin = "end = time.process_time() + 0.08\n  while time.process_time() < end: pass"
+    code = f"import sys, time\nfor line in sys.stdin:\n  print('{{}}', flush=True)\n  {spin}"
+    waited = []
+    for cpus in (measure_cpus() * 2, measure_cpus()):
+        spinner = worker.Worker([sys.executable, "-c", code], {}, cpus)
+        spinner.ask({"do": "run"})
+        started = time.monotonic()
+        spinner.pause()
+        waited.append(time.monotonic() - started)
+        spinner.close()
+    assert waited[0] > 0.05, "a worker with several processors has a pool"
+    assert waited[1] < 0.05, "one with a single processor has none"
 
 
 def measure_cpus() -> list[int]:
