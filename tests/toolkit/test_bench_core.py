@@ -191,20 +191,28 @@ def test_a_process_that_dies_or_babbles_is_gone(tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_a_pool_that_still_spins_is_waited_for() -> None:
+@pytest.mark.parametrize(("cpus", "looks"), [(1, 0), (2, 4)])
+def test_a_pool_that_still_spins_is_waited_for(monkeypatch: pytest.MonkeyPatch, cpus: int, looks: int) -> None:
     """Stopped as it spins, it would go on beside the process's next task and take a thread's processor from it."""
-    spin = "end = time.process_time() + 0.08\n  while time.process_time() < end: pass"
-    code = f"import sys, time\nfor line in sys.stdin:\n  print('{{}}', flush=True)\n  {spin}"
-    waited = []
-    for cpus in (measure_cpus() * 2, measure_cpus()):
-        spinner = worker.Worker([sys.executable, "-c", code], {}, cpus)
-        spinner.ask({"do": "run"})
-        started = time.monotonic()
-        spinner.pause()
-        waited.append(time.monotonic() - started)
-        spinner.close()
-    assert waited[0] > 0.05, "a worker with several processors has a pool"
-    assert waited[1] < 0.05, "one with a single processor has none"
+    used = iter([0.0, 0.01, 0.02, 0.02])
+    monkeypatch.setattr(worker.Worker, "_cpu_s", lambda _: next(used))
+    spinner = worker.Worker([sys.executable, "-c", "import sys; sys.stdin.read()"], {}, measure_cpus() * cpus)
+    spinner.pause()
+    spinner.close()
+    assert 4 - len(list(used)) == looks
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="this system has no clocks of processes")
+def test_the_processor_time_of_a_worker_is_known() -> None:
+    busy = worker.Worker([sys.executable, "-c", "while True: pass"], {}, measure_cpus())
+    deadline = time.monotonic() + 30
+    while busy._cpu_s() < 0.02 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    used = busy._cpu_s()
+    busy._process.kill()
+    busy.close()
+    assert used >= 0.02
 
 
 def measure_cpus() -> list[int]:
