@@ -224,7 +224,7 @@ def _wasm(found: Found) -> Iterator[Target]:
 
 
 def _exact(found: Found) -> Iterator[Target]:
-    ours = [r for results in found.results.values() for r in results if r.entry.contender == "ours"]
+    ours = [r for rs in found.results.values() for r in rs if r.entry.contender.split()[0] in ("ours", "wasm")]
     errors = [r.error for r in ours if r.error is not None]
     lost = [r for r in ours if r.error is None]
     worst = max(errors, default=None) if not lost else None
