@@ -7,7 +7,7 @@ use super::common::Common;
 use super::dropout::Dropout;
 use super::memory::{self, Memory};
 use super::partial::Partial;
-use super::softmax::{block_rows, sized, Best, Task};
+use super::softmax::{sized, Best, Task};
 use super::tiled::{self, Head, Packed, TILE};
 use super::workspace::{Hand, Hands, Sums, Workspace};
 use crate::error::{Error, Result};
@@ -250,9 +250,8 @@ impl Call<'_> {
 
     /// Attends to these keys: block by block with all heads, so that rows are read in the order of their addresses.
     fn attend_keys(&self, query: usize, pick: Pick<'_>, hand: &mut Hand) {
-        let shape = self.memory.shape;
         self.empty(hand);
-        let rows = block_rows(shape.dim.max(shape.value_dim));
+        let rows = self.memory.block_rows();
         for from in (0..pick.len()).step_by(rows) {
             let block = pick.part(from, rows);
             for (head, partial) in (0..self.memory.mechanism.heads()).zip(&mut hand.partials) {
@@ -336,7 +335,7 @@ impl Segments {
         if shape.queries >= QUERIES {
             return Segments { count: 1, rows: shape.keys };
         }
-        let block = block_rows(shape.dim.max(shape.value_dim));
+        let block = memory.block_rows();
         let rows = (ELEMENTS / width.max(1)).max(shape.keys.div_ceil(64)).next_multiple_of(block);
         Segments { count: shape.keys.div_ceil(rows), rows }
     }

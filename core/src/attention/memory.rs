@@ -3,7 +3,7 @@
 use super::ball::{self, Ball, Known};
 use super::common::Mechanism;
 use super::dropout::Dropout;
-use super::softmax::{Geometry, Task};
+use super::softmax::{block_rows, Geometry, Task};
 use crate::dispatch::Kernel;
 use crate::error::Result;
 use crate::kernels::rows::{Pick, Rows};
@@ -61,6 +61,12 @@ impl<'a> Memory<'a> {
     /// The keys among the first `visible` that take part.
     pub fn pick(&self, visible: usize) -> Pick<'a> {
         self.allowed.part(0, self.allowed.before(visible))
+    }
+
+    /// Keys that are attended to together.
+    pub fn block_rows(&self) -> usize {
+        let read_once = matches!(self.mechanism, Mechanism::Dot { heads: 1 });
+        block_rows(self.shape.dim.max(self.shape.value_dim), read_once)
     }
 
     /// One head of one query over this memory. In the ball, `query_gap` is 1 − c‖q‖².

@@ -13,14 +13,18 @@ use crate::kernels::rows::{Pick, Rows};
 use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
-/// Most keys a block: its scores and weights stay in the first-level cache, and `f32` sums stay short.
+/// Most keys whose values are summed in `f32`, and most keys a block of what reads a block twice.
 pub(crate) const BLOCK: usize = 256;
 
-/// Keys a block for rows of this width: as many as leave a block of keys and one of values in the second-level cache,
-/// so that what reads them twice finds them there. A function of the shape alone (D50).
-pub(crate) fn block_rows(width: usize) -> usize {
-    const ELEMENTS: usize = 24_576;
-    (ELEMENTS / width.max(1)).clamp(BLOCK / 8, BLOCK).next_multiple_of(16)
+/// Keys a block for rows of this width. A function of the shape alone (D50).
+///
+/// What reads a block twice, the ball for norms and sums and heads side by side for each head, finds both keys and values
+/// in the second-level cache. Where all is read once, only the scores have to stay in the first-level one, and long blocks
+/// cost least: each is four runs through memory, which take their time to get going.
+pub(crate) fn block_rows(width: usize, read_once: bool) -> usize {
+    const ELEMENTS: usize = 1 << 17;
+    let (least, most) = if read_once { (160, 4 * BLOCK) } else { (BLOCK / 8, BLOCK) };
+    (ELEMENTS / width.max(1)).clamp(least, most).next_multiple_of(16)
 }
 
 /// How a key scores and a value counts.
@@ -192,11 +196,13 @@ impl Task<'_> {
         }
     }
 
-    /// Adds the weighted sum of a block's values: in `f32` over the block, in `f64` from block to block.
+    /// Adds the weighted sum of the values: in `f32` over [`BLOCK`] of them, in `f64` beyond.
     fn add_values(&self, block: Pick<'_>, weights: &[f32], scratch: &mut Scratch, partial: &mut Partial) {
-        let block_total = sized(&mut scratch.block_total, partial.total.len());
-        self.kernel.accumulate(weights, self.values, block, block_total);
-        self.kernel.add(block_total, &mut partial.total);
+        for (i, weights) in weights.chunks(BLOCK).enumerate() {
+            let block_total = sized(&mut scratch.block_total, partial.total.len());
+            self.kernel.accumulate(weights, self.values, block.part(i * BLOCK, BLOCK), block_total);
+            self.kernel.add(block_total, &mut partial.total);
+        }
     }
 
     /// The same for points of the ball, each weighted by its λ too.
