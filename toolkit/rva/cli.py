@@ -229,7 +229,9 @@ def test(
 @app.command()
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="a comparison of platforms.toml, such as core")],
-    peers: Annotated[bool, typer.Option("--peers", help="also measure the packages of others (fetched once)")] = False,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="also measure the packages of others (gigabytes, fetched once)")
+    ] = False,
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="CASE", help="a case's name or a glob; may be repeated")
     ] = None,

@@ -10,6 +10,17 @@ from versus.model import Case, Result
 from versus.plot import THEMES, Chart, draw
 from versus.targets import Found, Target, divided
 
+_METHOD = """\
+Contenders take turns of 15 ms in one run, one at a time, on the same numbers. Each is called from its own language, a call
+timed at a time, with its data and its result in memory that it keeps; one that waits is stopped, after the threads of its pool
+have come to rest. Contenders with one thread are bound to one processor. Of a contender's ways the one with the best median
+counts; its first result was held against float64 before. Ratios are of medians. The read roofline of a size is the
+fastest loop that reads the same keys and values once, in the same process as this library (best against best, median against
+median); the peak is the fastest loop of multiply-adds on registers, whose counterpart are 4·m·n·d operations of an attention,
+in causal order those of the pairs that are seen. Repeat on a machine with other work by `chrt -r 1`, which makes the run
+real-time where the system permits it.
+""".splitlines()
+
 PEERS = ("NumPy", "PyTorch", "onnxruntime", "@ruvector/attention")
 
 
@@ -148,12 +159,7 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
     yield "Versions: " + ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."
     yield ""
-    yield "Contenders take turns of 15 ms in one run, one at a time, on the same numbers; each holds its data in memory, and one"
-    yield "that waits is stopped. One-thread contenders are bound to one processor. Of a contender's ways the one with the best"
-    yield "median counts, and its result was checked against float64 first. Ratios are of medians. The read roofline of a"
-    yield "size is the fastest loop that reads the same keys and values once (best against best, median against median); the"
-    yield "peak is the fastest loop of multiply-adds on registers."
-    yield ""
+    yield from _METHOD
 
 
 def _pictures(report: Report) -> Iterator[str]:

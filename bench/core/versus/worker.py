@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import selectors
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -15,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 _END_S = 5.0
+# From linux/prctl.h.
+_PR_SET_PDEATHSIG = 1
 # onnxruntime's pool spins for 40 ms; what looks further is given up on.
 _SPIN_S = 0.2
 # The system counts processor time by ticks of up to 4 ms: two of them tell whether any was used.
@@ -40,6 +44,9 @@ class Worker:
         def prepare() -> None:
             if hasattr(os, "sched_setaffinity"):
                 os.sched_setaffinity(0, cpus)
+            if sys.platform == "linux":
+                # A worker that stands still would outlive a harness that is killed.
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
         self._process = subprocess.Popen(
             list(command),
