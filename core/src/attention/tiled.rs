@@ -22,8 +22,11 @@ use alloc::vec::Vec;
 /// the second-level cache, serves often.
 pub(crate) const TILE: usize = 96;
 
-/// Queries whose scores over a block of keys stay in the first-level cache together with one panel of keys.
-const GROUP: usize = 24;
+/// Queries whose scores stay in the first-level cache together with one panel of keys.
+const GROUP: usize = 12;
+
+/// Keys whose scores are computed together: more than a block, because each time costs a few steps a query.
+const SCORES: usize = 2 * BLOCK;
 
 /// From this many queries on, packing the keys costs less than it saves.
 const WORTH_PACKING: usize = 8;
@@ -97,16 +100,16 @@ impl Packed {
         }
     }
 
-    /// The packed keys and values of the block that starts at key `from`, and how many there are.
-    fn block(&self, from: usize, widths: Widths) -> (&[f32], &[f32], usize) {
+    /// The packed keys from the one at `from` on, `len` of them and what fills their last panel.
+    fn keys(&self, from: usize, len: usize, widths: Widths) -> &[f32] {
+        let start = from * widths.key;
+        self.keys.get(start..start + len.next_multiple_of(widths.panel) * widths.key).unwrap_or(&[])
+    }
+
+    /// The packed values of the block that starts at `from`, and how many they are.
+    fn values(&self, from: usize, widths: Widths) -> (&[f32], usize) {
         let len = BLOCK.min(self.len.saturating_sub(from));
-        let part = |all: &'_ [f32], width: usize, rows: usize| {
-            let start = (from * width).min(all.len());
-            start..(start + rows * width).min(all.len())
-        };
-        let keys = self.keys.get(part(&self.keys, widths.key, len.next_multiple_of(widths.panel)));
-        let values = self.values.get(part(&self.values, widths.stride, len));
-        (keys.unwrap_or(&[]), values.unwrap_or(&[]), len)
+        (self.values.get(from * widths.stride..(from + len) * widths.stride).unwrap_or(&[]), len)
     }
 }
 
@@ -164,12 +167,13 @@ impl TileScratch {
         self.partials.get(..self.visible.len()).unwrap_or(&self.partials)
     }
 
-    fn prepare(&mut self, widths: Widths) {
+    fn prepare(&mut self, count: usize, widths: Widths) {
         self.queries.resize(TILE * widths.key, 0.0);
-        self.scores.resize(GROUP * BLOCK, 0.0);
+        self.scores.resize(GROUP * SCORES, 0.0);
         self.products.resize(GROUP * widths.stride, 0.0);
         self.partials.resize_with(TILE, || Partial::new(widths.value));
-        self.partials.iter_mut().for_each(|partial| partial.reset(widths.value));
+        let own = self.partials.iter_mut().take(count);
+        own.for_each(|partial| partial.reset(widths.value));
     }
 }
 
@@ -196,13 +200,13 @@ impl Head<'_> {
         scratch: &mut TileScratch,
     ) {
         let widths = Widths::new(self.memory);
-        scratch.prepare(widths);
+        scratch.prepare(count, widths);
         scratch.visible.clear();
         let seen = |query| self.memory.pick(visible(query)).len();
         scratch.visible.extend((first..first + count.min(TILE)).map(seen));
         self.prepare(first, widths, scratch);
         let last = scratch.visible.iter().copied().max().unwrap_or(0);
-        for from in (0..last).step_by(BLOCK) {
+        for from in (0..last).step_by(SCORES) {
             for group in (0..count).step_by(GROUP) {
                 self.attend_block(first, group, from, widths, scratch);
             }
@@ -237,7 +241,7 @@ impl Head<'_> {
         self.memory.task(row, gap, query, self.index, self.dropout)
     }
 
-    /// Adds the block of keys that starts at `from` to the group of queries that starts at `group` in the tile.
+    /// Adds the keys that start at `from`, as many as are scored together, to the group of queries that starts at `group` in the tile.
     fn attend_block(
         &self,
         first: usize,
@@ -247,13 +251,12 @@ impl Head<'_> {
         scratch: &mut TileScratch,
     ) {
         let kernel = self.memory.kernel;
-        let (keys, values, len) = self.packed.block(from, widths);
         let TileScratch { visible, queries, norms, scores, products, partials } = scratch;
         let visible = visible.get(group..visible.len().min(group + GROUP)).unwrap_or(&[]);
         let partials = partials.get_mut(group..group + visible.len()).unwrap_or(&mut []);
-        // In causal order the group may see the first keys of a block only, or none.
+        // In causal order the group may see the first of these keys only, or none.
         let last = visible.iter().copied().max().unwrap_or(0);
-        let seen = last.saturating_sub(from).min(len);
+        let seen = last.saturating_sub(from).min(SCORES);
         if seen == 0 {
             return;
         }
@@ -262,13 +265,13 @@ impl Head<'_> {
             a_stride: widths.key,
             a_step: 1,
             rows: visible.len(),
-            b: keys.get(..seen.next_multiple_of(widths.panel) * widths.key).unwrap_or(keys),
+            b: self.packed.keys(from, seen, widths),
             b_rows: widths.key,
             depth: widths.key,
             c: scores,
-            c_stride: BLOCK,
+            c_stride: SCORES,
         });
-        let rows = scores.chunks_exact_mut(BLOCK).zip(partials.iter_mut()).zip(visible);
+        let rows = scores.chunks_exact_mut(SCORES).zip(partials.iter_mut()).zip(visible);
         for (i, ((row, partial), visible)) in rows.enumerate() {
             let row = row.get_mut(..seen).unwrap_or(&mut []);
             let (row, unseen) = row.split_at_mut(visible.saturating_sub(from).min(row.len()));
@@ -276,19 +279,23 @@ impl Head<'_> {
             let norm = norms.get(group + i).copied().unwrap_or(0.0);
             self.weigh(first + group + i, from, norm, row, partial);
         }
-        kernel.multiply(Matrices {
-            a: scores,
-            a_stride: BLOCK,
-            a_step: 1,
-            rows: visible.len(),
-            b: values,
-            b_rows: len,
-            depth: seen,
-            c: products,
-            c_stride: widths.stride,
-        });
-        for (partial, products) in partials.iter_mut().zip(products.chunks_exact(widths.stride)) {
-            kernel.add(products, &mut partial.total);
+        // Sums of values are in `f32` over a block, and in `f64` from block to block.
+        for start in (0..seen).step_by(BLOCK) {
+            let (values, len) = self.packed.values(from + start, widths);
+            kernel.multiply(Matrices {
+                a: scores.get(start..).unwrap_or(&[]),
+                a_stride: SCORES,
+                a_step: 1,
+                rows: visible.len(),
+                b: values,
+                b_rows: len,
+                depth: len.min(seen - start),
+                c: products,
+                c_stride: widths.stride,
+            });
+            for (partial, products) in partials.iter_mut().zip(products.chunks_exact(widths.stride)) {
+                kernel.add(products, &mut partial.total);
+            }
         }
     }
 
