@@ -427,3 +427,12 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert [b.get("fill") for b in bars] == [plot.COLOURS[0], plot.COLOURS[0], plot.COLOURS[1]]
     words = [t.text for t in svg.iter(f"{space}text")]
     assert "T <&> (%)" in words and "g" in words and "100" in words
+
+
+def test_webassembly_is_drawn_against_the_same_width() -> None:
+    case = Case("single-64x1000", "One query", ())
+    results = {case.id: [timed("ours", 90, way="sse2"), timed("wasm simd128, V8", 100)]}
+    made = replace(made_report(), results=results)
+    svg = ElementTree.fromstring(report.plots(made)["core-wasm-light.svg"])
+    words = [t.text for t in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert "90" in words and "wasm simd128, V8" in words

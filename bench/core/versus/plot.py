@@ -12,7 +12,7 @@ THEMES = {
 }
 # Told apart by people who see few colours (Okabe and Ito), on light and on dark.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b39b00")
-_LABELS, _BARS, _VALUES = 150, 480, 90
+_LABELS, _BARS, _VALUES = 150, 480, 110
 _BAR, _GAP, _TOP = 13, 12, 62
 
 

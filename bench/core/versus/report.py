@@ -79,7 +79,12 @@ def _result(result: Result) -> dict[str, object]:
 
 def plots(report: Report) -> dict[str, str]:
     """File name -> text, for each plot and theme."""
-    charts = {"single": _single_chart(report), "many": _many_chart(report), "kernels": _kernel_chart(report)}
+    charts = {
+        "single": _single_chart(report),
+        "many": _many_chart(report),
+        "kernels": _kernel_chart(report),
+        "wasm": _wasm_chart(report),
+    }
     return {
         f"{report.name}-{name}-{theme}.svg": draw(chart, theme)
         for name, chart in charts.items()
@@ -130,6 +135,20 @@ def _kernel_chart(report: Report) -> Chart:
     return Chart("Many queries, one thread: instruction sets", "GFLOP/s", kernels, groups, 20 * (full // 20 + 1))
 
 
+def _wasm_chart(report: Report) -> Chart:
+    found = Found(report.results)
+    entries = [r.entry.contender for rs in report.results.values() for r in rs]
+    modules = list(dict.fromkeys(name for name in entries if name.startswith("wasm ")))
+    groups = []
+    for case in report.cases:
+        native = found.median(case.id, "ours", 1, "sse2")
+        shares = [_percent(divided(native, found.median(case.id, module))) for module in modules]
+        if any(share is not None for share in shares):
+            groups.append((case.id, shares))
+    full = max((v for _, values in groups for v in values if v is not None), default=1.0)
+    return Chart("WebAssembly: speed against SSE2 natively, median", "%", modules, groups, 25 * (full // 25 + 1))
+
+
 def _percent(ratio: float | None) -> float | None:
     return None if ratio is None else 100 * ratio
 
@@ -163,7 +182,7 @@ def _head(report: Report) -> Iterator[str]:
 
 
 def _pictures(report: Report) -> Iterator[str]:
-    titles = {"single": "One query", "many": "Many queries", "kernels": "Instruction sets"}
+    titles = {"single": "One query", "many": "Many queries", "kernels": "Instruction sets", "wasm": "WebAssembly"}
     made = plots(report)
     for name, title in titles.items():
         light, dark = (f"{report.name}-{name}-{theme}.svg" for theme in ("light", "dark"))
