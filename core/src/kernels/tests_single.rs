@@ -97,6 +97,107 @@ fn rows_are_compared_and_summed_exactly() {
     }
 }
 
+/// Numbers in (−1, 1) without a pattern.
+fn random(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 8_388_608.0 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Whether a sum of `terms` errs by no more than its additions may: each of the n roundings that a term goes through, and
+/// the one of the term itself, is at most 2⁻²⁴ of the sum of magnitudes (Higham, "Accuracy and Stability of Numerical
+/// Algorithms", 2002, (3.5)).
+fn within(got: f64, terms: impl Iterator<Item = f64> + Clone, unit: f64) -> bool {
+    let (truth, size): (f64, f64) = (terms.clone().sum(), terms.clone().map(f64::abs).sum());
+    (got - truth).abs() <= (terms.count() + 3) as f64 * unit * size
+}
+
+#[test]
+fn sums_err_by_no_more_than_their_roundings() {
+    const F32: f64 = f32::EPSILON as f64 / 2.0;
+    const F64: f64 = f64::EPSILON / 2.0;
+    for kernel in Kernel::available() {
+        let name = kernel.name();
+        for (width, count) in
+            [(1, 9), (5, 4), (16, 33), (31, 7), (32, 6), (64, 10), (67, 11), (128, 70), (300, 5), (771, 9)]
+        {
+            // Cut off the first number: no row lies on the boundary of a pack.
+            let (all, query) = (random(width * count + 1, width as u32), random(width + 1, 7));
+            let (stored, query) = (Stored::new(&all), &query[1..]);
+            for tensor in stored.tensors() {
+                let rows = Rows::packed(tensor.get(1, all.len()).unwrap(), width);
+                let row = |i: usize| rows.get(i).unwrap().iter().map(f64::from).collect::<Vec<f64>>();
+                let pick = Pick::first(count);
+                let (mut products, mut distances) = (vec![0.0; count], vec![0.0; count]);
+                let (mut norms, mut again, mut exact) =
+                    (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
+                kernel.products(query, rows, pick, 1.0, &mut products);
+                kernel.products_f64(query, rows, pick, 1.0, &mut exact);
+                kernel.squared_norms(rows, pick, f64::INFINITY, &mut norms);
+                kernel.squared_distances(query, rows, pick, &mut distances);
+                for i in 0..count {
+                    let row = row(i);
+                    let pairs = || query.iter().map(|&q| f64::from(q)).zip(row.iter().copied());
+                    assert!(within(products[i].into(), pairs().map(|(q, k)| q * k), F32), "{name} {width}");
+                    assert!(within(exact[i], pairs().map(|(q, k)| q * k), F64), "{name} {width}");
+                    assert!(within(norms[i], row.iter().map(|k| k * k), F32), "{name} {width}");
+                    // A difference is rounded before it is squared: twice more.
+                    let squares = || pairs().map(|(q, k)| (q - k) * (q - k));
+                    assert!(within(distances[i].into(), squares(), F32), "{name} {width}");
+                }
+                // The same sums from one reading.
+                kernel.squared_distances_and_norms(
+                    query,
+                    rows,
+                    pick,
+                    f64::INFINITY,
+                    &mut products,
+                    &mut again,
+                );
+                for i in 0..count {
+                    let row = row(i);
+                    let squares = || query.iter().zip(&row).map(|(&q, k)| (f64::from(q) - k).powi(2));
+                    assert!(within(products[i].into(), squares(), F32), "{name} {width}");
+                    assert!(within(again[i], row.iter().map(|k| k * k), F32), "{name} {width}");
+                }
+                let weights = random(count, 5);
+                let (mut sum, mut sum_f64) = (vec![0.0; width], vec![0.0; width]);
+                let wide: Vec<f64> = weights.iter().map(|&w| f64::from(w)).collect();
+                kernel.accumulate(&weights, rows, pick, &mut sum);
+                kernel.accumulate_f64(&wide, rows, pick, &mut sum_f64);
+                for e in 0..width {
+                    let terms = || wide.iter().enumerate().map(|(i, w)| w * row(i)[e]);
+                    assert!(within(sum[e].into(), terms(), F32), "{name} {width}");
+                    assert!(within(sum_f64[e], terms(), F64), "{name} {width}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_its_place() {
+    // Alone, in a whole group or left over from groups: the same sums.
+    for kernel in Kernel::available() {
+        for width in [3, 16, 32, 40, 64, 128, 200] {
+            let (data, query) = (random(width * 11, 3), random(width, 4));
+            let rows = Rows::packed(&data, width);
+            let mut whole = vec![0.0; 11];
+            kernel.products(&query, rows, Pick::first(11), 1.0, &mut whole);
+            for start in 0..11 {
+                for len in 0..=11 - start {
+                    let mut part = vec![0.0; len];
+                    kernel.products(&query, rows, Pick::Range { start, len }, 1.0, &mut part);
+                    assert_eq!(part, whole[start..start + len], "{} {width}", kernel.name());
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_half_is_widened_exactly() {
     let f16s: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
