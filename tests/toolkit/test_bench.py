@@ -11,7 +11,13 @@ from rva.errors import CheckFailed, MatrixError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Bench, Matrix
 
-SPEC = Bench(script="bench/x/main.py", crate="x-driver", packages="requirements/x.txt", modules="bench/x/peers")
+SPEC = Bench(
+    script="bench/x/main.py",
+    crate="x-driver",
+    wasm="x-wasm",
+    packages="requirements/x.txt",
+    modules="bench/x/peers",
+)
 
 
 class Machine:
@@ -39,8 +45,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return made
 
 
-def measure(root: Path, wish: bench.Wish, peers: bench.Peers | None = None) -> Path:
-    return bench.run(SPEC, wish, root, Path("/env/python"), peers, "abc", {"PATH": ""}, Log(0))
+def measure(
+    root: Path, wish: bench.Wish, peers: bench.Peers | None = None, runtimes: bench.Runtimes | None = None
+) -> Path:
+    return bench.run(SPEC, wish, root, Path("/env/python"), peers, runtimes, "abc", {"PATH": ""}, Log(0))
 
 
 def test_the_driver_is_built_and_the_script_told_everything(machine: Machine, tmp_path: Path) -> None:
@@ -55,6 +63,16 @@ def test_the_driver_is_built_and_the_script_told_everything(machine: Machine, tm
     assert "--quick --only a-* --only b" in joined and "--commit abc" in joined
     assert "--peers-python /peers/python --peers-modules /peers/npm --node /usr/bin/node" in joined
     assert script[script.index("--title") + 1] == "rva bench x --peers --quick --only 'a-*' --only b"
+
+
+def test_modules_are_built_for_every_level(machine: Machine, tmp_path: Path) -> None:
+    runtimes = bench.Runtimes(Path("/tools/python"), Path("/usr/bin/node"))
+    measure(tmp_path, bench.Wish("x", tmp_path / "out"), runtimes=runtimes)
+    _, *pairs, script = machine.commands
+    assert [pair[0] for pair in pairs] == ["/tools/cargo", "/tools/wasm-opt"] * 3
+    assert [Path(made[-1]).name for made in pairs[1::2]] == ["baseline.wasm", "simd128.wasm", "relaxed-simd.wasm"]
+    folder = tmp_path / ".rva" / "bench" / "wasm"
+    assert f"--wasm {folder} --wasm-python /tools/python --wasm-node /usr/bin/node" in " ".join(script)
 
 
 def test_results_are_put_in_place_whole(machine: Machine, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from versus import cases, measure, oracle, plot, report, targets, worker
+from versus import cases, contenders, measure, oracle, plot, report, targets, worker
 from versus.contenders import FromNpm, FromPython, Limit, Ours
 from versus.model import Case, Effort, Entry, Problem, Result
 from versus.tensors import Tensors, draw, encode, read
@@ -305,6 +305,7 @@ def test_contenders_take_part_where_they_can() -> None:
     index = FromPython(driver, "PyPI", "w.py", ("attend",), (), most_threads=1, shared=True)
     npm = FromNpm(driver, driver, "npm", ("compute",), 10**6)
     everyone = [Ours(driver), Limit(driver, "read", ("r1", "r2")), Limit(driver, "multiply", ("m",)), torch, index, npm]
+    everyone += contenders.wasm(driver, driver, driver)
     made = {case.id: case for case in cases.build(everyone, ("avx2",), (1, 2), quick=False)}
 
     def who(case: str) -> set[tuple[str, int, str]]:
@@ -312,8 +313,12 @@ def test_contenders_take_part_where_they_can() -> None:
 
     single = {("ours", 1, ""), ("ours", 2, ""), ("ours", 1, "avx2"), ("PyTorch", 1, "SDPA"), ("PyTorch", 2, "SDPA")}
     loops = {("read", t, w) for t in (1, 2) for w in ("r1", "r2")}
-    assert who("single-64x1000") == single | loops | {("PyPI", 1, "attend"), ("npm", 1, "compute")}
+    levels = ("simd128, V8", "relaxed-simd, V8", "simd128, wasmtime")
+    modules = {(f"wasm {name}", 1, "") for name in levels}
+    peers = {("PyPI", 1, "attend"), ("npm", 1, "compute")}
+    assert who("single-64x1000") == single | loops | peers | modules | {("wasm baseline, V8", 1, "")}
     many = {(e.contender, e.threads, e.problem.causal) for e in made["many-8x512x64"].entries}
+    assert {one for one in many if "wasm" in one[0]} == {(name, 1, False) for name, _, _ in modules}
     assert {("multiply", 1, False), ("multiply", 2, False), ("PyTorch", 2, True), ("ours", 2, True)} <= many
     assert not any(name in ("npm", "PyPI", "read") for name, _, _ in many)
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +14,11 @@ from rva import files, shell
 from rva.errors import CheckFailed, ToolError
 from rva.log import Log
 from rva.model import Bench
+from rva.recipes import wasm
+
+WASM_TRIPLE: Final = "wasm32-unknown-unknown"
+# What a comparison with WebAssembly needs.
+WASM_TOOLS: Final = (f"std:{WASM_TRIPLE}", "wasm-opt", "wasmtime", "node")
 
 
 class Peers(Struct, frozen=True):
@@ -20,6 +26,13 @@ class Peers(Struct, frozen=True):
 
     python: Path
     modules: Path
+    node: Path
+
+
+class Runtimes(Struct, frozen=True):
+    """What runs WebAssembly: an interpreter that has wasmtime, and Node.js."""
+
+    python: Path
     node: Path
 
 
@@ -31,6 +44,11 @@ class Wish(Struct, frozen=True):
     only: tuple[str, ...] = ()
     quick: bool = False
     peers: bool = False
+
+    @property
+    def wasm(self) -> bool:
+        """Whether WebAssembly takes part: the quick form does without its compiler and runtimes."""
+        return not self.quick
 
     def words(self) -> list[str]:
         """The options that the script is told."""
@@ -47,6 +65,7 @@ def run(
     root: Path,
     python: Path,
     peers: Peers | None,
+    runtimes: Runtimes | None,
     commit: str,
     env: Mapping[str, str],
     log: Log,
@@ -59,6 +78,9 @@ def run(
     part = files.make_folder(root / ".rva" / "bench" / wish.name)
     argv: list[str | Path] = [python, root / spec.script, "--driver", driver, "--output", part, *wish.words()]
     argv += ["--title", wish.title(), "--commit", commit]
+    if spec.wasm is not None and runtimes is not None:
+        argv += ["--wasm", _build_wasm(spec.wasm, root, env, log)]
+        argv += ["--wasm-python", runtimes.python, "--wasm-node", runtimes.node]
     if peers is not None:
         argv += ["--peers-python", peers.python, "--peers-modules", peers.modules, "--node", peers.node]
     record = root / ".rva" / "logs" / f"bench-{wish.name}.log"
@@ -73,11 +95,8 @@ def run(
 
 
 def _build(spec: Bench, root: Path, env: Mapping[str, str], log: Log) -> Path:
-    cargo = shutil.which("cargo", path=env.get("PATH"))
-    if cargo is None:
-        raise ToolError("`cargo` was not found", fix="run `rva setup`")
     target = root / ".rva" / "target" / "bench"
-    argv: Sequence[str] = [cargo, "build", "--release", "--locked", "-p", spec.crate]
+    argv: Sequence[str] = [_program("cargo", env), "build", "--release", "--locked", "-p", spec.crate]
     with log.stage(f"build {spec.crate}"):
         shell.run(
             argv,
@@ -87,3 +106,34 @@ def _build(spec: Bench, root: Path, env: Mapping[str, str], log: Log) -> Path:
             on_line=log.detail,
         )
     return target / "release" / f"{spec.crate}{'.exe' if os.name == 'nt' else ''}"
+
+
+def _build_wasm(crate: str, root: Path, env: Mapping[str, str], log: Log) -> Path:
+    """One module for each instruction level, made as the packages' are; returns their folder."""
+    cargo, optimizer = _program("cargo", env), _program("wasm-opt", env)
+    folder = files.make_folder(root / ".rva" / "bench" / "wasm")
+    record = root / ".rva" / "logs" / "bench-wasm.log"
+    argv = [cargo, "build", "--profile", "wasm-release", "--locked", "--target", WASM_TRIPLE, "-p", crate]
+    with log.stage(f"build {crate}"):
+        for level, flags in wasm.FEATURES.items():
+            target = root / ".rva" / "target" / f"bench-{level}"
+            own = {**env, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": " ".join(flags)}
+            shell.run(argv, cwd=root, env=own, log=record, on_line=log.detail)
+            module = target / WASM_TRIPLE / "wasm-release" / f"{crate.replace('-', '_')}.wasm"
+            optimize: list[str | Path] = [
+                optimizer,
+                "-O3",
+                "--strip-target-features",
+                module,
+                "-o",
+                folder / f"{level}.wasm",
+            ]
+            shell.run(optimize, cwd=root, env=env, log=record)
+    return folder
+
+
+def _program(name: str, env: Mapping[str, str]) -> str:
+    path = shutil.which(name, path=env.get("PATH"))
+    if path is None:
+        raise ToolError(f"`{name}` was not found", fix="run `rva setup`")
+    return path

@@ -68,12 +68,13 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Bench(Struct, frozen=True, forbid_unknown_fields=True):
-    """One comparison of `rva bench`: the script that measures, the crate it calls, and whom it compares with."""
+    """One comparison of `rva bench`: the script that measures, the crates it calls, and whom it compares with."""
 
     script: PathStr
     crate: NameStr
     packages: PathStr
     modules: PathStr
+    wasm: NameStr | None = None
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):

@@ -152,7 +152,8 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
     if spec is None:
         known = ", ".join(table.bench) or "none"
         raise UsageError(f"platforms.toml has no [bench.{wish.name}]", fix=f"known comparisons: {known}")
-    names = {"dev", "rust", *(("node", "npm") if wish.peers else ())}
+    with_wasm = spec.wasm is not None and wish.wasm
+    names = {"dev", "rust", *(("node", "npm") if wish.peers else ()), *(benches.WASM_TOOLS if with_wasm else ())}
     with one_run(root, log):
         inventory = _inventory(root, table)
         if names - inventory.tools.keys():
@@ -161,10 +162,14 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
         if wish.peers:
             python, modules = toolchain.provide_peers(inventory, spec.packages, spec.modules, log)
             peers = benches.Peers(python, modules, Path(inventory.tools["node"].path))
+        runtimes = None
+        if with_wasm:
+            tools = inventory.tools
+            runtimes = benches.Runtimes(Path(tools["wasmtime"].path), Path(tools["node"].path))
         env = toolchain.environment(inventory, names)
         suffix = ".exe" if os.name == "nt" else ""
         interpreter = Path(inventory.tools["dev"].path) / f"python{suffix}"
-        return benches.run(spec, wish, root, interpreter, peers, commit(root), env, log)
+        return benches.run(spec, wish, root, interpreter, peers, runtimes, commit(root), env, log)
 
 
 @contextmanager

@@ -156,6 +156,47 @@ class FromNpm:
         return _plain(problem)
 
 
+@dataclass(frozen=True)
+class Wasm:
+    """This library as WebAssembly, its tensors in the module's memory. It has no threads."""
+
+    level: str
+    runtime: str
+    program: Path
+    module: Path
+
+    @property
+    def name(self) -> str:
+        """The level and what runs it."""
+        return f"wasm {self.level}, {self.runtime}"
+
+    @property
+    def process(self) -> str:
+        """Its own."""
+        return self.name
+
+    def command(self) -> list[str]:
+        """The runtime's worker."""
+        worker = "wasm.mjs" if self.runtime == "V8" else "wasmtime_worker.py"
+        return [str(self.program), str(WORKERS / worker), str(self.module)]
+
+    def ways(self, problem: Problem, threads: int) -> tuple[str, ...]:
+        """One thread; many queries only where vectors make them bearable."""
+        slow = self.level == "baseline" and problem.queries > 1
+        return () if threads > 1 or problem.causal or slow or not _is_plain(problem) else ("",)
+
+    def request(self, problem: Problem) -> dict[str, object]:
+        """The problem as it is."""
+        return _plain(problem)
+
+
+def wasm(modules: Path, python: Path, node: Path) -> list[Contender]:
+    """Every level in V8, and the standard one in wasmtime."""
+    levels = ("baseline", "simd128", "relaxed-simd")
+    in_v8 = [Wasm(level, "V8", node, modules / f"{level}.wasm") for level in levels]
+    return [*in_v8, Wasm("simd128", "wasmtime", python, modules / "simd128.wasm")]
+
+
 def natives(driver: Path, reads: tuple[str, ...], multiplies: tuple[str, ...]) -> list[Contender]:
     """What needs no peer."""
     return [Ours(driver), Limit(driver, "read", reads), Limit(driver, "multiply", multiplies)]

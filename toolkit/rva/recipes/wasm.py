@@ -6,7 +6,8 @@ from rva import naming
 from rva.model import Kind, Output, Step, Target
 from rva.recipes.base import Context, Draft, cargo_profile, environment, profile_folder, recipe_of
 
-_FEATURES = {
+# What rustc is told for each instruction level.
+FEATURES = {
     "baseline": (),
     "simd128": ("-Ctarget-feature=+simd128",),
     "relaxed-simd": ("-Ctarget-feature=+simd128,+relaxed-simd",),
@@ -25,7 +26,7 @@ def package(target: Target, triple: str, context: Context) -> Draft:
             "--mode", "no-install", "--target", home, "--out-dir", "@stage@/pkg", "--out-name", name,
             "--no-pack", "--profile", cargo_profile(context, wasm=True), "--", "--locked", "--offline",
         ),
-        env=environment(target, _FEATURES[level]),
+        env=environment(target, FEATURES[level]),
     )  # fmt: skip
     parts: list[tuple[str, Kind]] = [
         (f"{name}_bg.wasm", "module"),
