@@ -15,6 +15,7 @@ def describe() -> dict[str, object]:
         "processors": len(cpus()),
         "caches": _caches(Path("/sys/devices/system/cpu/cpu0/cache")),
         "memory_gib": _memory(),
+        "huge_pages": _huge_pages(),
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -78,6 +79,15 @@ def _caches(folder: Path) -> list[str]:
         if kind != "Instruction":
             found.append(f"L{level} {size}")
     return found
+
+
+def _huge_pages() -> str:
+    """Who gets large pages: everybody, those that ask, or nobody."""
+    try:
+        text = Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text("utf-8")
+    except OSError:
+        return "unknown"
+    return next((word.strip("[]") for word in text.split() if word.startswith("[")), "unknown")
 
 
 def _memory() -> float:

@@ -174,7 +174,7 @@ def _head(report: Report) -> Iterator[str]:
     yield ""
     yield f"`{report.command}`, {report.date}, commit {report.commit or 'unknown'}, {report.seconds:.0f} s."
     yield ""
-    yield f"Machine: {machine.get('processor')}; {machine.get('processors')} processors; {shown}; {machine.get('memory_gib')} GiB; {machine.get('system')}; load at the start {machine.get('load')}, at the end {machine.get('load_at_the_end')}; scheduling {machine.get('scheduling')}, priority {machine.get('priority')}."
+    yield f"Machine: {machine.get('processor')}; {machine.get('processors')} processors; {shown}; {machine.get('memory_gib')} GiB, huge pages: {machine.get('huge_pages')}; {machine.get('system')}; load at the start {machine.get('load')}, at the end {machine.get('load_at_the_end')}; scheduling {machine.get('scheduling')}, priority {machine.get('priority')}."
     yield ""
     yield "Versions: " + ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."
     yield ""
