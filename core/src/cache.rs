@@ -61,12 +61,13 @@ impl KeyValueCache {
     }
 
     /// Makes room for so many more rows, so that appending them allocates nothing.
+    ///
+    /// Errors: [`Error::TooLarge`] where there is no such memory.
     pub fn reserve(&mut self, rows: usize) -> Result<()> {
         let more = |width| shape::product("rows", &[self.rows.saturating_add(rows), width]);
         let (keys, values) = (more(self.dim)?, more(self.value_dim)?);
-        self.keys.reserve(keys);
-        self.values.reserve(values);
-        Ok(())
+        self.keys.reserve(keys)?;
+        self.values.reserve(values)
     }
 
     /// Appends n keys, flat `[n·dim]`, and their values, `[n·value_dim]`.
@@ -172,7 +173,7 @@ impl Store {
         }
     }
 
-    fn reserve(&mut self, len: usize) {
+    fn reserve(&mut self, len: usize) -> Result<()> {
         match self {
             Store::F32(elements) => elements.reserve(len),
             Store::F16(elements) => elements.reserve(len),
@@ -234,20 +235,33 @@ impl<T: Copy + Default> Aligned<T> {
     }
 
     /// Makes room for `len` elements in all; doubles where it grows.
-    fn reserve(&mut self, len: usize) {
+    fn reserve(&mut self, len: usize) -> Result<()> {
         let room = self.elements.capacity() - self.start;
         if len > room {
-            *self = self.grown(len.max(room.saturating_mul(2)));
+            let len = len.max(room.saturating_mul(2));
+            let mut elements = Vec::new();
+            let reserved = elements.try_reserve_exact(len + Self::margin(len));
+            reserved.map_err(|_| Error::TooLarge { argument: "rows" })?;
+            *self = self.moved(elements, len);
+        }
+        Ok(())
+    }
+
+    /// Elements more than `len` that let a huge page's start lie among them.
+    fn margin(len: usize) -> usize {
+        let page = HUGE_PAGE / size_of::<T>();
+        if len >= page {
+            page
+        } else {
+            0
         }
     }
 
-    /// The same elements with room for `len`.
-    fn grown(&self, len: usize) -> Self {
-        let page = HUGE_PAGE / size_of::<T>();
-        let large = len >= page;
-        let mut elements = Vec::with_capacity(if large { len + page } else { len });
+    /// The same elements in a vector with room for `len` and its margin.
+    fn moved(&self, mut elements: Vec<T>, len: usize) -> Self {
+        let page = Self::margin(len);
         let mut start = 0;
-        if large {
+        if page > 0 {
             let past = (elements.as_ptr() as usize % HUGE_PAGE) / size_of::<T>();
             start = (page - past) % page;
             ask_for_huge_pages(&mut elements);
@@ -261,7 +275,8 @@ impl<T: Copy + Default> Aligned<T> {
 /// A clone has an address of its own, and so another start.
 impl<T: Copy + Default> Clone for Aligned<T> {
     fn clone(&self) -> Self {
-        self.grown(self.get().len())
+        let len = self.get().len();
+        self.moved(Vec::with_capacity(len + Self::margin(len)), len)
     }
 }
 
@@ -316,6 +331,8 @@ mod tests {
             assert_eq!((cache.len(), cache.keys().len(), cache.values().len()), (1, 2, 1));
         }
         assert!(KeyValueCache::new(0, 1, Precision::F32).is_err());
-        assert!(cache.reserve(usize::MAX).is_err());
+        for rows in [usize::MAX, 1 << (usize::BITS - 18)] {
+            assert_eq!(cache.reserve(rows).unwrap_err().code(), "too_large");
+        }
     }
 }

@@ -65,6 +65,8 @@ pub fn to_poincare(x: &[f32], curvature: f64) -> Result<Vec<f32>> {
 
 /// log₀(x) = artanh(√c‖x‖) · x / (√c‖x‖): the inverse of [`to_poincare`].
 ///
+/// Where c is so small that the ball reaches beyond `f32`, so may the result: that is [`Error::Overflow`].
+///
 /// ```
 /// use ruvector_attention::poincare::{from_poincare, to_poincare};
 /// let there = to_poincare(&[0.3, -0.7], 2.0)?;
@@ -77,7 +79,11 @@ pub fn from_poincare(x: &[f32], curvature: f64) -> Result<Vec<f32>> {
     point("x", x)?;
     gap("x", 0, x, c)?;
     let length = libm::sqrt(c * squared_norm(x));
-    Ok(scaled(x, if length > 0.0 { libm::atanh(length) / length } else { 1.0 }))
+    let out = scaled(x, if length > 0.0 { libm::atanh(length) / length } else { 1.0 });
+    match shape::first_non_finite(&out) {
+        Some(index) => Err(Error::Overflow { index }),
+        None => Ok(out),
+    }
 }
 
 /// Shortens x to √c‖x‖ ≤ [`PROJECTION_LIMIT`] where it is longer; other points come back unchanged.

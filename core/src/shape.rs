@@ -87,6 +87,12 @@ pub(crate) fn product(argument: &'static str, sizes: &[usize]) -> Result<usize> 
         .ok_or(Error::TooLarge { argument })
 }
 
+/// Checks that there is memory for so many `f64`, where a number asks for it and not data that the caller brings.
+pub(crate) fn room(argument: &'static str, sizes: &[usize]) -> Result<()> {
+    let count = product(argument, sizes)?;
+    Vec::<f64>::new().try_reserve_exact(count).map_err(|_| Error::TooLarge { argument })
+}
+
 /// A query given alone: its length is the dim, and must be the constructor's where there is one.
 pub(crate) fn query_dim(query: &[f32], needed: Option<usize>) -> Result<usize> {
     match needed {

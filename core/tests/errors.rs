@@ -184,6 +184,9 @@ fn keys_that_top_k_leaves_out_are_not_looked_at() {
 
 #[test]
 fn results_beyond_f32_are_an_error() {
+    // A ball so large that a point near its edge maps beyond f32.
+    let edge = ruvector_attention::poincare::from_poincare(&[3.4e38], 1.0 / (1.001 * 3.4e38_f64 * 3.4e38));
+    assert_eq!(fault(edge), ("overflow", "output"));
     let got = scaled(1).forward(&[3e38], &[3e38, 1.0], &[1.0, 2.0]);
     assert_eq!(got, Err(Error::Overflow { index: 0 }));
     assert_eq!(fault(got), ("overflow", "output"));
@@ -394,6 +397,17 @@ fn the_builder_keeps_neighbors() {
         // A call's own k comes first.
         let all = Options { neighbors: Some(3), ..PLAIN };
         assert_ne!(attention.forward_with(&[1.0], &keys, &values, &all), Ok(vec![30.0]));
+    }
+}
+
+/// A number alone must not end the process: only data that the caller brings takes memory without asking.
+#[test]
+fn a_width_that_no_memory_holds_is_refused() {
+    for value_dim in [1 << (usize::BITS - 10), usize::MAX] {
+        let state = AttentionState::new(&[1.0], 1, value_dim, &PLAIN);
+        assert_eq!(fault(state), ("too_large", "value_dim"));
+        let linear = LinearAttention::new(1).unwrap();
+        assert_eq!(fault(linear.stream(&[1.0], 1, value_dim, &PLAIN)), ("too_large", "value_dim"));
     }
 }
 

@@ -131,6 +131,11 @@ impl AttentionState {
             return Err(Error::NonFinite { argument: "queries", index });
         }
         let neighbors = shape::neighbors(&options)?;
+        match (mechanism, neighbors) {
+            (Mechanism::Linear, _) => shape::room("value_dim", &[dim, value_dim])?,
+            (_, None) => shape::room("value_dim", &[m, value_dim])?,
+            (_, Some(_)) => {}
+        }
         let mut query_gaps = Vec::new();
         memory::query_gaps(mechanism, queries, dim, settings.kernel, &mut query_gaps)?;
         let mut state = AttentionState {
