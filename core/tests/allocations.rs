@@ -4,7 +4,7 @@ mod common;
 
 use common::{Case, Kind, Random};
 use ruvector_attention::{
-    f16, Attention, CrossAttention, HyperbolicAttention, Inputs, LinearAttention, MultiHeadAttention,
+    f16, Attention, CrossAttention, HyperbolicAttention, Inputs, Kernel, LinearAttention, MultiHeadAttention,
     MultiHeadWeights, Options, ScaledDotProductAttention, SelfAttention, Tensor, Threads, Workspace,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -74,6 +74,7 @@ fn mechanisms(dim: usize, threads: &Threads) -> Vec<(Kind, Box<dyn Attention>)> 
             Box::new(HyperbolicAttention::new(1.0).unwrap().with_threads(threads.clone())),
         ),
         (Kind::Linear, Box::new(LinearAttention::new(dim).unwrap().with_threads(threads.clone()))),
+        (Kind::Random(40), Kind::Random(40).build_for(dim, Kernel::detect(), threads.clone())),
     ]
 }
 
@@ -103,7 +104,7 @@ fn each_call(kind: Kind, mut each: impl FnMut(&Inputs<'_>, &Options<'_>, &mut [f
                 (Some(50), None, false),
                 (Some(50), Some(&mask[..]), true),
             ] {
-                let linear = kind == Kind::Linear;
+                let linear = kind.is_linear();
                 if !(neighbors.is_some() && linear || causal && n < m) {
                     each(&inputs, &Options { neighbors, mask, causal, training: None }, &mut out);
                 }

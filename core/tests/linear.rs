@@ -3,25 +3,29 @@
 mod common;
 
 use common::{assert_close, Case, Kind, Random};
-use ruvector_attention::{Attention, Inputs, Kernel, LinearAttention, Options, Threads, Workspace};
+use ruvector_attention::{Inputs, Kernel, Options, Threads, Workspace};
 
 /// As in `properties.rs`: 32 half-ULPs of `f32`.
 const CLOSE: f64 = 32.0 * 6.0e-8;
 
 /// Several parts of the keys and several threads' worth of work; queries: one, many, more than a tile in causal order.
-const SIZES: [(usize, usize, bool); 4] =
-    [(1, 9_000, false), (3, 9_000, true), (5_000, 60, false), (50, 9_000, true)];
-
-fn with_threads(dim: usize, count: usize, kernel: Kernel) -> LinearAttention {
-    LinearAttention::new(dim).unwrap().with_kernel(kernel).with_threads(Threads::new(count).unwrap())
-}
+const SIZES: [(usize, usize, bool); 6] = [
+    (2, 9_000, false),
+    (2, 9_000, false),
+    (1, 9_000, false),
+    (3, 9_000, true),
+    (5_000, 60, false),
+    (50, 9_000, true),
+];
 
 fn answer(
-    attention: &LinearAttention,
     case: &Case,
+    kernel: Kernel,
+    threads: usize,
     options: &Options<'_>,
     workspace: &mut Workspace,
 ) -> Vec<f32> {
+    let attention = case.kind.build_for(case.dim, kernel, Threads::new(threads).unwrap());
     let mut out = vec![0.0; case.queries.len() / case.dim * case.value_dim];
     let inputs = Inputs::new(&case.queries, case.dim, &case.keys, &case.values);
     attention.forward_into(&inputs, options, workspace, &mut out).unwrap();
@@ -33,14 +37,15 @@ fn the_number_of_threads_changes_no_bit() {
     for kernel in Kernel::available() {
         let mut workspace = Workspace::new();
         for (seed, (m, n, causal)) in SIZES.into_iter().enumerate() {
-            let case = Case::random(Kind::Linear, seed as u64, m, n, 64, 48);
+            let kind = [Kind::Linear, Kind::Random(100)][seed % 2];
+            let case = Case::random(kind, seed as u64, m, n, 64, 48);
             let mut random = Random(seed as u64);
             let mask: Vec<bool> = (0..n).map(|i| i == 0 || random.below(8) > 0).collect();
             for mask in [None, Some(&mask[..])] {
                 let options = Options { causal, mask, ..Options::default() };
-                let one = answer(&with_threads(64, 1, kernel), &case, &options, &mut workspace);
+                let one = answer(&case, kernel, 1, &options, &mut workspace);
                 for count in [2, 3] {
-                    let more = answer(&with_threads(64, count, kernel), &case, &options, &mut workspace);
+                    let more = answer(&case, kernel, count, &options, &mut workspace);
                     assert!(one == more, "{count} threads, m={m} n={n} on {}", kernel.name());
                 }
             }
@@ -54,7 +59,7 @@ fn parts_add_up_to_the_whole() {
         for (m, n, causal) in [(1, 9_000, false), (30, 5_000, true)] {
             let case = Case::random(Kind::Linear, 3, m, n, 64, 33);
             let options = Options { causal, ..Options::default() };
-            let got = answer(&with_threads(64, 2, kernel), &case, &options, &mut Workspace::new());
+            let got = answer(&case, kernel, 2, &options, &mut Workspace::new());
             assert_close(&got, &case.expected(&options), CLOSE, kernel.name());
         }
     }

@@ -52,13 +52,17 @@ fn agrees_with_the_oracle() {
                 let case = Case::random(kind, seed as u64, m, n, dim, value_dim);
                 let what = format!("{kind:?} m={m} n={n} d={dim} on {}", kernel.name());
                 let plain = Options::default();
-                assert_close(&case.got(kernel, &plain), &case.expected(&plain), CLOSE, &what);
+                // The dot products that random features have in exponents are long sums; their rounding grows as the root
+                // of their length beyond the hundred elements or so that `CLOSE` is for.
+                let long = (dim as f64 / 128.0).sqrt().max(1.0);
+                let close = if let Kind::Random(_) = kind { CLOSE * long } else { CLOSE };
+                assert_close(&case.got(kernel, &plain), &case.expected(&plain), close, &what);
                 if n >= m {
                     let causal = Options { causal: true, ..plain };
                     assert_close(
                         &case.got(kernel, &causal),
                         &case.expected(&causal),
-                        CLOSE,
+                        close,
                         &format!("{what} causal"),
                     );
                 }
@@ -396,7 +400,7 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 fn softmax_kind() -> impl Strategy<Value = Kind> {
-    prop::sample::select(KINDS.iter().copied().filter(|kind| *kind != Kind::Linear).collect::<Vec<_>>())
+    prop::sample::select(KINDS.iter().copied().filter(|kind| !kind.is_linear()).collect::<Vec<_>>())
 }
 
 fn kernel() -> impl Strategy<Value = Kernel> {
@@ -417,7 +421,7 @@ proptest! {
         let mut random = Random(seed ^ 1);
         let mut mask: Vec<bool> = (0..n).map(|_| random.below(3) > 0).collect();
         mask[0] = true; // a key that every query sees
-        let neighbors = k.filter(|_| kind != Kind::Linear);
+        let neighbors = k.filter(|_| !kind.is_linear());
         let options = Options { neighbors, mask: masked.then_some(&mask), causal, training: None };
         assert_close(&case.got(kernel, &options), &case.expected(&options), CLOSE, &format!("{kind:?}"));
     }
@@ -433,7 +437,7 @@ proptest! {
         let mut random = Random(seed ^ 2);
         let mut mask: Vec<bool> = (0..n).map(|_| random.below(3) > 0).collect();
         mask[0] = true;
-        let neighbors = k.filter(|_| kind != Kind::Linear);
+        let neighbors = k.filter(|_| !kind.is_linear());
         let options = Options { neighbors, mask: masked.then_some(&mask), causal, training: None };
         cuts.sort_unstable();
         let whole: Vec<f64> = case.got(kernel, &options).iter().map(|&x| f64::from(x)).collect();
@@ -447,7 +451,7 @@ proptest! {
     ) {
         let n = m + extra;
         let case = Case::random(kind, seed, m, n, 4, 3);
-        let options = Options { neighbors: k.filter(|_| kind != Kind::Linear), causal, ..Options::default() };
+        let options = Options { neighbors: k.filter(|_| !kind.is_linear()), causal, ..Options::default() };
         let attention = case.kind.build(case.dim, Kernel::detect());
         let (a, b) = (a.min(b).min(n), a.max(b).min(n));
         let shard = |from: usize, to: usize| {

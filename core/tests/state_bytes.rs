@@ -10,7 +10,7 @@ fn states() -> Vec<AttentionState> {
     for kind in KINDS {
         for causal in [false, true] {
             for neighbors in [None, Some(2)] {
-                if neighbors.is_some() && kind == common::Kind::Linear {
+                if neighbors.is_some() && kind.is_linear() {
                     continue;
                 }
                 for n in [0, 1, 2, 7] {
@@ -92,7 +92,7 @@ fn forged_fields_are_named() {
     let sums = header + 4 * case.queries.len();
     let size = |x: u64| x.to_le_bytes();
     assert!(reason(state(None), 0, b"rvattn\0\x02").contains("version"));
-    assert!(reason(state(None), 8, &size(3)).contains("mechanism"));
+    assert!(reason(state(None), 8, &size(4)).contains("mechanism"));
     assert!(reason(state(None), 16, &1.5_f64.to_le_bytes()).contains("mechanism"));
     assert!(reason(state(None), 24, &size(0)).contains("sizes"));
     assert!(reason(state(None), 56, &size(2)).contains("options"));

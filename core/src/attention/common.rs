@@ -1,11 +1,13 @@
 //! What an attention is made of: its mathematics and how it was configured.
 
 use super::dropout::Dropout;
+use super::linear::{Projection, RandomFeatures};
 use crate::dispatch::Kernel;
 use crate::error::{Needed, Result};
 use crate::options::Options;
 use crate::shape::{self, Shape};
 use crate::threads::Threads;
+use alloc::sync::Arc;
 
 /// Which mathematics a computation follows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,7 +23,10 @@ pub(crate) enum Mechanism {
         c: f64,
     },
     /// Linear attention.
-    Linear,
+    Linear {
+        /// In place of elu(x) + 1.
+        random: Option<RandomFeatures>,
+    },
 }
 
 impl Mechanism {
@@ -35,6 +40,13 @@ impl Mechanism {
     pub fn curvature(&self) -> Option<f64> {
         match self {
             Mechanism::Ball { c } => Some(*c),
+            _ => None,
+        }
+    }
+
+    pub fn random_features(&self) -> Option<RandomFeatures> {
+        match self {
+            Mechanism::Linear { random } => *random,
             _ => None,
         }
     }
@@ -60,6 +72,8 @@ pub(crate) struct Settings {
     pub neighbors: Option<usize>,
     /// Probability that training drops a weight.
     pub dropout: f64,
+    /// Drawn for the mechanism's random features, if it has them.
+    pub projection: Option<Arc<Projection>>,
 }
 
 impl Settings {

@@ -81,7 +81,7 @@ pub trait Attention: fmt::Debug + Send + Sync {
         out: &mut [f32],
     ) -> Result<()> {
         match self.common().mechanism {
-            Mechanism::Linear => linear::forward(self.common(), inputs, options, workspace, out),
+            Mechanism::Linear { .. } => linear::forward(self.common(), inputs, options, workspace, out),
             _ => engine::forward(self.common(), inputs, options, workspace, out),
         }
     }

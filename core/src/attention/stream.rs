@@ -110,7 +110,8 @@ impl AttentionState {
         let m = shape::rows("queries", queries.len(), dim)?;
         shape::positive("value_dim", value_dim)?;
         shape::product("value_dim", &[m, value_dim])?;
-        shape::product("value_dim", &[dim, value_dim])?;
+        let width = mechanism.random_features().map_or(dim, |random| random.features);
+        shape::product("value_dim", &[width, value_dim])?;
         if !value_dim.is_multiple_of(mechanism.heads()) {
             return Err(Error::Parameter {
                 argument: "value_dim",
@@ -375,7 +376,9 @@ impl AttentionState {
         if let Progress::Linear(sums) = &mut progress {
             let Workspace { memory, hands, .. } = workspace;
             let chunk = Chunk::new(shape, keys.into(), values.into(), mask, &mut memory.allowed)?;
-            linear::Call { settings: &self.settings, chunk: &chunk }.absorb(sums, 0, shape.keys, hands);
+            let random = self.mechanism.random_features();
+            let call = linear::Call { settings: &self.settings, random, chunk: &chunk };
+            call.absorb(sums, 0, shape.keys, hands);
         } else {
             let Workspace { memory: buffers, hands, .. } = workspace;
             let prepare = self.neighbors.is_some() || tiled::is_worth_it(self.queries());
@@ -438,7 +441,11 @@ impl AttentionState {
         let heads = self.mechanism.heads();
         let places = self.queries().saturating_mul(heads);
         match (self.mechanism, self.neighbors) {
-            (Mechanism::Linear, _) => Progress::Linear(Sums::new(self.dim, self.value_dim)),
+            (Mechanism::Linear { random }, _) => {
+                let mut sums = Sums::default();
+                sums.reset(random, self.dim, self.value_dim);
+                Progress::Linear(sums)
+            }
             (_, Some(_)) => Progress::Best(vec![Candidates::default(); places]),
             (_, None) => Progress::Softmax(vec![Partial::new(self.value_dim / heads); places]),
         }
@@ -449,7 +456,8 @@ impl AttentionState {
         let mut allowed = Vec::new();
         let chunk = Chunk::held(self.shape(mask.len()), keys.into(), values.into(), mask, &mut allowed);
         let visible = |query: usize| self.visible_tail(query);
-        let call = linear::Call { settings: &self.settings, chunk: &chunk };
+        let random = self.mechanism.random_features();
+        let call = linear::Call { settings: &self.settings, random, chunk: &chunk };
         let answered =
             call.attend(&mut sums.clone(), &self.queries, &visible, &mut Workspace::new().hands, out);
         answered.map_err(|error| self.no_key(error))

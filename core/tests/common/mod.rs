@@ -4,7 +4,7 @@
 
 use ruvector_attention::{
     Attention, CrossAttention, HyperbolicAttention, Kernel, LinearAttention, MultiHeadAttention, Options,
-    ScaledDotProductAttention, SelfAttention, Threads,
+    Result, ScaledDotProductAttention, SelfAttention, Threads,
 };
 
 /// The mathematics of a mechanism, for the oracle and for building the real one.
@@ -16,6 +16,8 @@ pub enum Kind {
     MultiHead(usize),
     Hyperbolic(f64),
     Linear,
+    /// Linear attention with so many random features.
+    Random(usize),
 }
 
 impl Kind {
@@ -36,7 +38,13 @@ impl Kind {
             Kind::MultiHead(heads) => ready!(MultiHeadAttention::new(heads, dim, 0.0)),
             Kind::Hyperbolic(c) => ready!(HyperbolicAttention::new(c)),
             Kind::Linear => ready!(LinearAttention::new(dim)),
+            Kind::Random(features) => ready!(random_features(dim, features)),
         }
+    }
+
+    /// Whether it has no single weights to select by.
+    pub fn is_linear(self) -> bool {
+        matches!(self, Kind::Linear | Kind::Random(_))
     }
 
     fn heads(self) -> usize {
@@ -47,7 +55,23 @@ impl Kind {
     }
 }
 
-fn wide(x: &[f32]) -> Vec<f64> {
+/// Random features of a fixed seed.
+pub fn random_features(dim: usize, features: usize) -> Result<LinearAttention> {
+    LinearAttention::new(dim)?.with_random_features(features, 2_026)
+}
+
+/// ln Σ e^(w·q − ‖q‖²/2) e^(w·k − ‖k‖²/2), given the rows w/d^(1/4), transposed.
+pub fn log_features(projection: &[f64], q: &[f64], k: &[f64]) -> f64 {
+    let (dim, features) = (q.len(), projection.len() / q.len());
+    let halves = (dot(q, q) + dot(k, k)) / 2.0 / (dim as f64).sqrt();
+    let logs: Vec<f64> = (0..features)
+        .map(|i| (0..dim).map(|p| projection[p * features + i] * (q[p] + k[p])).sum::<f64>() - halves)
+        .collect();
+    let max = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    max + logs.iter().map(|log| (log - max).exp()).sum::<f64>().ln()
+}
+
+pub fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
@@ -99,6 +123,10 @@ pub fn oracle(
     let value_dim = values.len() / n;
     let m = queries.len() / dim;
     let (queries, keys, values) = (wide(queries), wide(keys), wide(values));
+    let projection = match kind {
+        Kind::Random(features) => wide(random_features(dim, features).unwrap().projection().unwrap()),
+        _ => Vec::new(),
+    };
     let heads = kind.heads();
     let (width, value_width) = (dim / heads, value_dim / heads);
     let mut out = Vec::new();
@@ -111,6 +139,7 @@ pub fn oracle(
                 .map(|j| match kind {
                     Kind::Hyperbolic(c) => -distance(q, key(j), c),
                     Kind::Linear => q.iter().zip(key(j)).map(|(&a, &b)| phi(a) * phi(b)).sum::<f64>().ln(),
+                    Kind::Random(_) => log_features(&projection, q, key(j)),
                     _ => dot(q, key(j)) / (width as f64).sqrt(),
                 })
                 .collect();
@@ -271,7 +300,7 @@ pub fn ranges(cuts: &[usize], n: usize) -> Vec<(usize, usize)> {
 }
 
 /// Every mechanism; two curvatures and several head counts among them.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 9] = [
     Kind::ScaledDot,
     Kind::Cross,
     Kind::SelfRows,
@@ -280,4 +309,5 @@ pub const KINDS: [Kind; 8] = [
     Kind::Hyperbolic(1.0),
     Kind::Hyperbolic(0.3),
     Kind::Linear,
+    Kind::Random(37),
 ];

@@ -6,10 +6,13 @@
 use super::super::common::Settings;
 use super::super::softmax::BLOCK;
 use super::super::workspace::{Hand, Hands, Room};
-use super::chunk::Chunk;
+use super::chunk::{room, Chunk};
+use super::map::Map;
+use super::random::RandomFeatures;
 use super::sums::{Scratch, Sums};
 use super::tile::{Seen, Tile, TILE};
 use crate::error::{Error, Result};
+use crate::kernels::rows::{Pick, Rows};
 use alloc::vec::Vec;
 
 /// Buffers of one thread.
@@ -34,6 +37,8 @@ impl Room for Buffers {
 pub(crate) struct Shared {
     parts: Vec<Sums>,
     seen: Seen,
+    /// The projection of random features.
+    panels: Vec<f32>,
 }
 
 /// Number of leading keys that a query sees; must not fall from query to query.
@@ -42,26 +47,29 @@ type Visible<'a> = dyn Fn(usize) -> usize + Sync + 'a;
 /// What a call works with.
 pub(crate) struct Call<'a> {
     pub settings: &'a Settings,
+    pub random: Option<RandomFeatures>,
     pub chunk: &'a Chunk<'a>,
 }
 
 impl Call<'_> {
     /// Adds the keys from `start` to before `end` to the sums.
     pub fn absorb(&self, sums: &mut Sums, start: usize, end: usize, hands: &mut Hands) {
-        let (kernel, threads) = (self.settings.kernel, &self.settings.threads);
+        let threads = &self.settings.threads;
         let pick = self.chunk.pick(start, end);
-        let (width, value_dim) = (sums.features.len(), self.chunk.values.width());
-        let rows = segment_rows(pick.len(), width * value_dim);
+        let (dim, value_dim) = (self.chunk.keys.width(), self.chunk.values.width());
+        let products = sums.products.len();
+        let rows = segment_rows(pick.len(), products);
         let parts = pick.len().div_ceil(rows);
-        let duration = self.duration(pick.len(), width * value_dim);
+        let duration = self.duration(pick.len(), products);
         let (hands, shared) = hands.with_sums(threads.worth(duration));
-        let done = &mut shared.linear.parts;
+        let Shared { parts: done, panels, .. } = &mut shared.linear;
+        let map = self.map(panels);
         done.resize_with(done.len().max(parts), Sums::default);
         // They change places with those of the hands: none may be the first to need room in a later call.
         done.iter_mut().take(parts).for_each(|done| done.match_room(sums));
         let work = |Hand { linear, .. }: &mut Hand, part: usize| {
-            linear.sums.reset(width, value_dim);
-            linear.sums.absorb(kernel, self.chunk, pick.part(part * rows, rows), &mut linear.scratch);
+            linear.sums.reset(self.random, dim, value_dim);
+            linear.sums.absorb(map, self.chunk, pick.part(part * rows, rows), &mut linear.scratch);
         };
         threads.run(hands, parts, &work, &mut |part, hand| {
             if let Some(done) = done.get_mut(part) {
@@ -95,17 +103,18 @@ impl Call<'_> {
 
     /// All queries see the same keys: tiles of queries are parts.
     fn attend_together(&self, sums: &Sums, queries: &[f32], hands: &mut Hands, out: &mut [f32]) {
-        let (kernel, threads) = (self.settings.kernel, &self.settings.threads);
+        let threads = &self.settings.threads;
         let (dim, value_dim) = (self.chunk.keys.width(), self.chunk.values.width());
         let duration = self.duration(queries.len() / dim, sums.products.len());
         let (hands, shared) = hands.with_sums(threads.worth(duration));
-        let seen = &mut shared.linear.seen;
-        seen.pack(kernel, sums);
+        let Shared { seen, panels, .. } = &mut shared.linear;
+        seen.pack(self.settings.kernel, sums);
+        let map = self.map(panels);
         let (seen, tiles) = (&*seen, queries.len().div_ceil(TILE * dim));
         let work = |hand: &mut Hand, part: usize| {
             let queries = queries.get(part * TILE * dim..).unwrap_or(&[]);
             let queries = queries.get(..TILE * dim).unwrap_or(queries);
-            hand.linear.tile.start(kernel, queries, sums, seen);
+            hand.linear.tile.start(map, Rows::packed(queries, dim), sums, seen);
         };
         threads.run(hands, tiles, &work, &mut |part, hand| {
             let out = out.get_mut(part * TILE * value_dim..).unwrap_or_default();
@@ -122,9 +131,10 @@ impl Call<'_> {
         hands: &mut Hands,
         out: &mut [f32],
     ) {
-        let kernel = self.settings.kernel;
         let (dim, value_dim) = (self.chunk.keys.width(), self.chunk.values.width());
         let (hands, shared) = hands.with_sums(1);
+        let Shared { seen, panels, .. } = &mut shared.linear;
+        let map = self.map(panels);
         let Some(hand) = hands.first_mut().map(crate::threads::exclusive) else { return };
         let Buffers { scratch, tile, .. } = &mut hand.linear;
         let mut absorbed = visible(0);
@@ -132,13 +142,25 @@ impl Call<'_> {
         for (index, (queries, out)) in tiles.enumerate() {
             let first = index * TILE;
             let common = visible(first);
-            sums.absorb(kernel, self.chunk, self.chunk.pick(absorbed, common), scratch);
+            sums.absorb(map, self.chunk, self.chunk.pick(absorbed, common), scratch);
             absorbed = common;
-            shared.linear.seen.pack(kernel, sums);
-            tile.start(kernel, queries, sums, &shared.linear.seen);
-            tile.add_own(kernel, self.chunk, common, |row| visible(first + row));
+            seen.pack(self.settings.kernel, sums);
+            tile.start(map, Rows::packed(queries, dim), sums, seen);
+            tile.add_own(map, self.chunk, common, |row| visible(first + row));
             tile.finish(value_dim, out);
         }
+    }
+
+    /// φ, with a projection packed into the buffer.
+    fn map<'m>(&'m self, panels: &'m mut Vec<f32>) -> Map<'m> {
+        let kernel = self.settings.kernel;
+        let random = self.settings.projection.as_deref().map(|projection| {
+            let (dim, width) = (self.chunk.keys.width(), projection.features);
+            let panels = room(panels, kernel.padded(width) * dim);
+            kernel.along(Rows::packed(&projection.columns, width), Pick::first(dim), panels);
+            (projection, &*panels)
+        });
+        Map { kernel, random }
     }
 
     /// Nanoseconds that one thread needs for so many rows, roughly: `products` multiply-adds each.

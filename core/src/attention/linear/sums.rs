@@ -3,10 +3,10 @@
 use super::super::softmax::{sized, BLOCK};
 use super::super::workspace::Room;
 use super::chunk::{room, Chunk};
-use crate::dispatch::Kernel;
+use super::map::{Features, Map};
+use super::random::RandomFeatures;
 use crate::kernels::panels::Matrices;
 use crate::kernels::rows::{Pick, Rows};
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// What is kept of the keys seen so far.
@@ -16,6 +16,8 @@ pub(crate) struct Sums {
     pub products: Vec<f64>,
     /// Σ φ(k), `[d]`.
     pub features: Vec<f64>,
+    /// Of random features, the logarithm of what all φ(k) are relative to, −∞ before the first; else 0.
+    pub log: f64,
     /// Number of keys added.
     pub keys: usize,
 }
@@ -25,6 +27,7 @@ pub(crate) struct Sums {
 pub(super) struct Scratch {
     /// φ of the keys, in panels.
     features: Vec<f32>,
+    random: Features,
     /// The values, where they do not stand together in memory as `f32`.
     values: Vec<f32>,
     products: Vec<f32>,
@@ -33,7 +36,7 @@ pub(super) struct Scratch {
 
 impl Room for Sums {
     fn match_room(&mut self, other: &Self) {
-        let Sums { products, features, keys: _ } = self;
+        let Sums { products, features, log: _, keys: _ } = self;
         products.match_room(&other.products);
         features.match_room(&other.features);
     }
@@ -41,8 +44,9 @@ impl Room for Sums {
 
 impl Room for Scratch {
     fn match_room(&mut self, other: &Self) {
-        let Scratch { features, values, products, total } = self;
+        let Scratch { features, random, values, products, total } = self;
         features.match_room(&other.features);
+        random.match_room(&other.random);
         values.match_room(&other.values);
         products.match_room(&other.products);
         total.match_room(&other.total);
@@ -50,20 +54,32 @@ impl Room for Scratch {
 }
 
 impl Sums {
-    pub fn new(width: usize, value_dim: usize) -> Self {
-        Sums { products: vec![0.0; width.saturating_mul(value_dim)], features: vec![0.0; width], keys: 0 }
-    }
-
-    /// Empties it, for these sizes.
-    pub fn reset(&mut self, width: usize, value_dim: usize) {
-        sized(&mut self.products, width * value_dim);
+    /// Empties it, for keys of `dim` elements.
+    pub fn reset(&mut self, random: Option<RandomFeatures>, dim: usize, value_dim: usize) {
+        let width = random.map_or(dim, |random| random.features);
+        sized(&mut self.products, width.saturating_mul(value_dim));
         sized(&mut self.features, width);
+        self.log = if random.is_some() { f64::NEG_INFINITY } else { 0.0 };
         self.keys = 0;
     }
 
+    /// Makes all φ(k) relative to at least e^`log`.
+    fn raise(&mut self, log: f64) {
+        if log > self.log {
+            let shrink = libm::exp(self.log - log);
+            self.products.iter_mut().chain(&mut self.features).for_each(|sum| *sum *= shrink);
+            self.log = log;
+        }
+    }
+
     pub fn merge(&mut self, other: &Sums) {
-        self.products.iter_mut().zip(&other.products).for_each(|(sum, addend)| *sum += addend);
-        self.features.iter_mut().zip(&other.features).for_each(|(sum, addend)| *sum += addend);
+        if other.keys == 0 {
+            return;
+        }
+        self.raise(other.log);
+        let shrink = libm::exp(other.log - self.log);
+        self.products.iter_mut().zip(&other.products).for_each(|(sum, addend)| *sum += addend * shrink);
+        self.features.iter_mut().zip(&other.features).for_each(|(sum, addend)| *sum += addend * shrink);
         self.keys += other.keys;
     }
 
@@ -72,24 +88,28 @@ impl Sums {
     }
 
     /// Adds the picked keys: in `f32` over a block, in `f64` from block to block.
-    pub(super) fn absorb(
-        &mut self,
-        kernel: Kernel,
-        chunk: &Chunk<'_>,
-        pick: Pick<'_>,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn absorb(&mut self, map: Map<'_>, chunk: &Chunk<'_>, pick: Pick<'_>, scratch: &mut Scratch) {
         for from in (0..pick.len()).step_by(BLOCK) {
-            self.absorb_block(kernel, chunk, pick.part(from, BLOCK), scratch);
+            self.absorb_block(map, chunk, pick.part(from, BLOCK), scratch);
         }
     }
 
-    fn absorb_block(&mut self, kernel: Kernel, chunk: &Chunk<'_>, block: Pick<'_>, scratch: &mut Scratch) {
+    fn absorb_block(&mut self, map: Map<'_>, chunk: &Chunk<'_>, block: Pick<'_>, scratch: &mut Scratch) {
+        let kernel = map.kernel;
         let (width, value_dim) = (self.features.len(), chunk.values.width());
         let stride = kernel.padded(width);
         let features = room(&mut scratch.features, stride * block.len());
-        kernel.along(chunk.keys, block, features);
-        kernel.feature_map(features);
+        match map.random {
+            None => {
+                kernel.along(chunk.keys, block, features);
+                kernel.feature_map(features);
+            }
+            Some(random) => {
+                let log = map.apply_together(random, chunk.keys, block, self.log, &mut scratch.random);
+                self.raise(log);
+                kernel.along(scratch.random.rows(), Pick::first(block.len()), features);
+            }
+        }
         // Vᵀ·φ(K): the values serve as they stand, a column of them is a row of the left matrix.
         let products = room(&mut scratch.products, value_dim * stride);
         kernel.multiply(Matrices {

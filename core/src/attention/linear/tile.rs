@@ -1,7 +1,8 @@
 //! Queries that are answered together.
 
 use super::super::workspace::Room;
-use super::chunk::{copied, room, Chunk};
+use super::chunk::{room, Chunk};
+use super::map::{Features, Map};
 use super::sums::Sums;
 use crate::dispatch::Kernel;
 use crate::kernels::panels::Matrices;
@@ -34,10 +35,12 @@ impl Seen {
 /// A tile of queries, with buffers that serve again: what its queries see in common, and then their own keys.
 #[derive(Debug, Default)]
 pub(super) struct Tile {
-    /// φ(q), a row a query.
-    features: Vec<f32>,
-    /// Length of such a row.
+    /// φ(q), a row a query; what random features leave out is the same factor above and below.
+    features: Features,
+    /// Length of φ(q).
     width: usize,
+    /// What the sums are relative to.
+    log: f64,
     /// φ(q)·Σ φ(k)vᵀ, a row a query, padded to whole panels.
     products: Vec<f32>,
     stride: usize,
@@ -49,7 +52,9 @@ pub(super) struct Tile {
 /// Buffers for the keys that only some queries of a tile see; causal order runs on one thread.
 #[derive(Debug, Default)]
 struct Own {
-    keys: Vec<f32>,
+    keys: Features,
+    /// e^(what the features of a key leave out − what a query's sums are relative to).
+    factors: Vec<f32>,
     panels: Vec<f32>,
     scores: Vec<f32>,
     values: Vec<f32>,
@@ -58,7 +63,7 @@ struct Own {
 
 impl Room for Tile {
     fn match_room(&mut self, other: &Self) {
-        let Tile { features, products, norms, width: _, stride: _, own: _ } = self;
+        let Tile { features, products, norms, width: _, log: _, stride: _, own: _ } = self;
         features.match_room(&other.features);
         products.match_room(&other.products);
         norms.match_room(&other.norms);
@@ -67,20 +72,19 @@ impl Room for Tile {
 
 impl Tile {
     /// Starts with the sums over the keys that all queries of the tile see, packed as `seen`.
-    pub fn start(&mut self, kernel: Kernel, queries: &[f32], sums: &Sums, seen: &Seen) {
-        self.width = sums.features.len();
-        let rows = Rows::packed(queries, self.width);
-        let count = rows.count();
-        kernel.feature_map(copied(rows, Pick::first(count), &mut self.features));
+    pub fn start(&mut self, map: Map<'_>, queries: Rows<'_>, sums: &Sums, seen: &Seen) {
+        (self.width, self.log) = (sums.features.len(), sums.log);
+        let count = queries.count();
+        map.apply(queries, Pick::first(count), &mut self.features);
         let norm = |features: &[f32]| -> f64 {
             features.iter().zip(&sums.features).map(|(&feature, sum)| f64::from(feature) * sum).sum()
         };
         self.norms.clear();
-        self.norms.extend(self.features.chunks_exact(self.width).map(norm));
+        self.norms.extend(self.features.elements().chunks_exact(self.features.stride()).map(norm));
         self.stride = seen.panels.len() / self.width;
-        kernel.multiply(Matrices {
-            a: &self.features,
-            a_stride: self.width,
+        map.kernel.multiply(Matrices {
+            a: self.features.elements(),
+            a_stride: self.features.stride(),
             a_step: 1,
             rows: count,
             b: &seen.panels,
@@ -94,26 +98,25 @@ impl Tile {
     /// Adds the keys from `common` on that only some queries see, up to `visible(row)` for each.
     pub fn add_own(
         &mut self,
-        kernel: Kernel,
+        map: Map<'_>,
         chunk: &Chunk<'_>,
         common: usize,
         visible: impl Fn(usize) -> usize,
     ) {
-        let (count, width) = (self.norms.len(), self.width);
+        let (count, width, kernel) = (self.norms.len(), self.width, map.kernel);
         let pick = chunk.pick(common, visible(count - 1));
         if pick.len() == 0 {
             return;
         }
         let own = &mut self.own;
-        let keys = copied(chunk.keys, pick, &mut own.keys);
-        kernel.feature_map(keys);
+        map.apply(chunk.keys, pick, &mut own.keys);
         let stride = kernel.padded(pick.len());
         let panels = room(&mut own.panels, stride * width);
-        kernel.across(Rows::packed(&*keys, width), Pick::first(pick.len()), panels);
+        kernel.across(own.keys.rows(), Pick::first(pick.len()), panels);
         let scores = room(&mut own.scores, count * stride);
         kernel.multiply(Matrices {
-            a: &self.features,
-            a_stride: width,
+            a: self.features.elements(),
+            a_stride: self.features.stride(),
             a_step: 1,
             rows: count,
             b: panels,
@@ -124,6 +127,19 @@ impl Tile {
         });
         for (row, (scores, norm)) in scores.chunks_exact_mut(stride).zip(&mut self.norms).enumerate() {
             let (seen, unseen) = scores.split_at_mut(chunk.pick(common, visible(row)).len());
+            if map.random.is_some() {
+                // A query's own keys may outweigh those before; what comes after a query must not touch it.
+                let logs = own.keys.logs.get(..seen.len()).unwrap_or(&[]);
+                let largest = logs.iter().fold(self.log, |largest, &log| largest.max(log));
+                let factors = room(&mut own.factors, seen.len());
+                factors.iter_mut().zip(logs).for_each(|(factor, &log)| *factor = (log - largest) as f32);
+                kernel.weigh(factors, 0.0);
+                seen.iter_mut().zip(factors).for_each(|(score, factor)| *score *= *factor);
+                let shrink = libm::exp(self.log - largest);
+                *norm *= shrink;
+                let products = self.products.chunks_exact_mut(self.stride).nth(row).unwrap_or_default();
+                products.iter_mut().for_each(|sum| *sum *= shrink as f32);
+            }
             *norm += seen.iter().map(|&score| f64::from(score)).sum::<f64>();
             unseen.fill(0.0);
         }

@@ -1,13 +1,15 @@
 //! States as bytes: little-endian, versioned, checked when read.
 //!
 //! Layout: magic and version; nine 64-bit fields (mechanism, its parameter, m, dim, value_dim, neighbors, causal, keys
-//! seen, rows held back); queries, held keys, held values as `f32`; held mask as bytes; the running sums; a checksum.
+//! seen, rows held back), and the seed of random features; queries, held keys, held values as `f32`; held mask as bytes; the running sums; a checksum.
 
 use super::super::common::{Common, Mechanism};
+use super::super::linear::{Projection, RandomFeatures};
 use super::{AttentionState, Progress, Tail};
 use crate::error::{Error, Result};
 use crate::options::Options;
 use crate::shape;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// First bytes of every serialized state.
@@ -20,7 +22,8 @@ impl AttentionState {
         let (mechanism, parameter) = match self.mechanism {
             Mechanism::Dot { heads } => (0, heads as f64),
             Mechanism::Ball { c } => (1, c),
-            Mechanism::Linear => (2, 0.0),
+            Mechanism::Linear { random: None } => (2, 0.0),
+            Mechanism::Linear { random: Some(random) } => (3, random.features as f64),
         };
         writer.size(mechanism);
         writer.double(parameter);
@@ -31,6 +34,9 @@ impl AttentionState {
         writer.size(usize::from(self.causal));
         writer.size(self.seen);
         writer.size(self.tail.mask.len());
+        if let Some(random) = self.mechanism.random_features() {
+            writer.0.extend_from_slice(&random.seed.to_le_bytes());
+        }
         writer.floats(&self.queries);
         writer.floats(&self.tail.keys);
         writer.floats(&self.tail.values);
@@ -55,6 +61,7 @@ impl AttentionState {
                 writer.size(sums.keys);
                 writer.doubles(&sums.products);
                 writer.doubles(&sums.features);
+                writer.double(sums.log);
             }
         }
         let checksum = fnv1a(&writer.0);
@@ -75,12 +82,14 @@ impl AttentionState {
         if u64::from_le_bytes(*checksum) != fnv1a(body) {
             return Err(invalid("its checksum does not match"));
         }
-        let mechanism = match (reader.size()?, reader.double()?) {
-            (0, heads) if heads >= 1.0 && heads <= f64::from(u32::MAX) && libm::trunc(heads) == heads => {
-                Mechanism::Dot { heads: heads as usize }
-            }
+        let is_count = |x: f64| x >= 1.0 && x <= f64::from(u32::MAX) && libm::trunc(x) == x;
+        let mut mechanism = match (reader.size()?, reader.double()?) {
+            (0, heads) if is_count(heads) => Mechanism::Dot { heads: heads as usize },
             (1, c) if c > 0.0 && c.is_finite() => Mechanism::Ball { c },
-            (2, 0.0) => Mechanism::Linear,
+            (2, 0.0) => Mechanism::Linear { random: None },
+            (3, features) if is_count(features) => {
+                Mechanism::Linear { random: Some(RandomFeatures { features: features as usize, seed: 0 }) }
+            }
             _ => return Err(invalid("its mechanism is unknown")),
         };
         let (m, dim, value_dim) = (reader.size()?, reader.size()?, reader.size()?);
@@ -96,13 +105,16 @@ impl AttentionState {
         if held != if causal == 1 { seen.min(m - 1) } else { 0 } {
             return Err(invalid("it holds back a wrong number of keys"));
         }
+        if let Mechanism::Linear { random: Some(random) } = &mut mechanism {
+            random.seed = u64::from_le_bytes(reader.take()?);
+        }
         let queries = reader.floats(&[m, dim])?;
         let options = Options {
             neighbors: (neighbors > 0).then_some(neighbors),
             causal: causal == 1,
             ..Options::default()
         };
-        if mechanism == Mechanism::Linear && options.neighbors.is_some() {
+        if matches!(mechanism, Mechanism::Linear { .. }) && options.neighbors.is_some() {
             return Err(invalid("its options are unknown"));
         }
         let tail = Tail {
@@ -112,8 +124,12 @@ impl AttentionState {
         };
         // What comes next is at least this long: refuse before allocating for it.
         reader.check_room(mechanism, m, dim, value_dim, options.neighbors)?;
-        let mut state = Self::start(&Common::new("", None, mechanism), &queries, dim, value_dim, &options)
-            .map_err(|_| invalid("its queries or sizes are not possible"))?;
+        let impossible = |_| invalid("its queries or sizes are not possible");
+        let mut common = Common::new("", None, mechanism);
+        if let Some(random) = mechanism.random_features() {
+            common.settings.projection = Some(Arc::new(Projection::new(dim, random).map_err(impossible)?));
+        }
+        let mut state = Self::start(&common, &queries, dim, value_dim, &options).map_err(impossible)?;
         state
             .check_ball(&tail.keys, &tail.values, Some(&tail.mask), held)
             .map_err(|_| invalid("a held row lies outside the ball"))?;
@@ -151,8 +167,10 @@ impl AttentionState {
             }
             Progress::Linear(sums) => {
                 sums.keys = reader.size()?;
-                sums.products = reader.doubles(&[self.dim, self.value_dim])?;
-                sums.features = reader.doubles(&[self.dim])?;
+                let width = sums.features.len();
+                sums.products = reader.doubles(&[width, self.value_dim])?;
+                sums.features = reader.doubles(&[width])?;
+                sums.log = reader.double()?;
             }
         }
         Ok(())
@@ -178,7 +196,14 @@ impl Progress {
                                 .all(|row| crate::poincare::gap("values", 0, row, c).is_ok())
                         })
                 }),
-                Progress::Linear(sums) => sums.keys <= keys && sums.features.iter().all(|&sum| sum >= 0.0),
+                Progress::Linear(sums) => {
+                    let log = match (mechanism.random_features(), sums.keys) {
+                        (None, _) => sums.log == 0.0,
+                        (Some(_), 0) => sums.log == f64::NEG_INFINITY,
+                        (Some(_), _) => sums.log.is_finite(),
+                    };
+                    log && sums.keys <= keys && sums.features.iter().all(|&sum| sum >= 0.0)
+                }
             }
     }
 }
@@ -269,7 +294,9 @@ impl Reader<'_> {
         neighbors: Option<usize>,
     ) -> Result<()> {
         let least = match (mechanism, neighbors) {
-            (Mechanism::Linear, _) => shape::product("bytes", &[dim, value_dim]),
+            (Mechanism::Linear { random }, _) => {
+                shape::product("bytes", &[random.map_or(dim, |random| random.features), value_dim])
+            }
             (_, Some(_)) => shape::product("bytes", &[m, mechanism.heads()]),
             (_, None) => shape::product("bytes", &[m, value_dim]),
         };
