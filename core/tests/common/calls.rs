@@ -286,7 +286,14 @@ fn cache(
             cache.truncate(u.arbitrary()?);
         }
         if u.ratio(1, 20)? {
-            tally.count(&cache.reserve(*u.choose(&[0, 5, 3000, 1 << 47, usize::MAX / 64, usize::MAX])?));
+            tally.count(&cache.reserve(*u.choose(&[
+                0,
+                5,
+                3000,
+                usize::MAX >> 17,
+                usize::MAX / 64,
+                usize::MAX,
+            ])?));
         }
     }
     let mut out = vec![0.0; (queries.len() / dim).saturating_mul(value_dim)];
@@ -304,7 +311,7 @@ pub fn state(u: &mut Unstructured<'_>, tally: &mut Tally) -> Result<()> {
     let m = rows(u, 60)?;
     let queries = Elements::new(u)?.tensor(length(u, m * dim)?);
     let claimed = if u.ratio(1, 12)? { *u.choose(&[0, 1, usize::MAX, dim + 1])? } else { dim };
-    let huge = [0, 1, usize::MAX, usize::MAX / 64, 1 << 47, value_dim + 1];
+    let huge = [0, 1, usize::MAX, usize::MAX / 64, usize::MAX >> 17, value_dim + 1];
     let width = if u.ratio(1, 12)? { *u.choose(&huge)? } else { value_dim };
     let options = options(u, None)?;
     let started = attention.stream(&queries, claimed, width, &options);
@@ -406,7 +413,7 @@ pub fn builder(u: &mut Unstructured<'_>, tally: &mut Tally) -> Result<()> {
     };
     let kind = name.parse::<AttentionType>();
     tally.count(&kind);
-    let sizes = [1, 2, 4, 6, 8, 128, 0, 1 << 40, usize::MAX];
+    let sizes = [1, 2, 4, 6, 8, 128, 0, usize::MAX >> 24, usize::MAX];
     let mut made = AttentionBuilder::new().hidden_dim(*u.choose(&sizes)?).use_simd(u.arbitrary()?);
     if let Ok(kind) = kind {
         made = made.attention_type(kind);
