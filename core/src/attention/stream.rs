@@ -133,7 +133,7 @@ impl AttentionState {
         }
         let neighbors = shape::neighbors(&options)?;
         match (mechanism, neighbors) {
-            (Mechanism::Linear, _) => shape::room("value_dim", &[dim, value_dim])?,
+            (Mechanism::Linear { .. }, _) => shape::room("value_dim", &[width, value_dim])?,
             (_, None) => shape::room("value_dim", &[m, value_dim])?,
             (_, Some(_)) => {}
         }

@@ -39,6 +39,7 @@ impl Projection {
                 needed: "at most 2^25 / dim",
             });
         }
+        shape::room("features", &[dim, features])?;
         let mut random = SplitMix(seed);
         let scale = 1.0 / libm::sqrt(libm::sqrt(dim as f64));
         let mut columns = vec![0.0; dim * features];
