@@ -44,6 +44,11 @@ unsafe impl Vector for Avx2 {
         Avx2(unsafe { _mm256_loadu_ps(from) })
     }
     #[inline(always)]
+    unsafe fn prefetch(line: *const u8) {
+        // SAFETY: an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_f16(from: *const f16) -> Self {
         // SAFETY: the caller has F16C and promises eight readable elements.
         Avx2(unsafe { _mm256_cvtph_ps(_mm_loadu_si128(from.cast())) })

@@ -36,6 +36,11 @@ unsafe impl Vector for Avx512 {
         Avx512(unsafe { _mm512_loadu_ps(from) })
     }
     #[inline(always)]
+    unsafe fn prefetch(line: *const u8) {
+        // SAFETY: an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_f16(from: *const f16) -> Self {
         // SAFETY: the caller promises sixteen readable elements.
         Avx512(unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.cast())) })

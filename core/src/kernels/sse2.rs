@@ -31,6 +31,11 @@ unsafe impl Vector for Sse2 {
         Sse2(unsafe { _mm_loadu_ps(from) })
     }
     #[inline(always)]
+    unsafe fn prefetch(line: *const u8) {
+        // SAFETY: an address that cannot be read is ignored.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) }
+    }
+    #[inline(always)]
     unsafe fn load_f16(from: *const f16) -> Self {
         // SAFETY: the caller promises four readable elements.
         unsafe {

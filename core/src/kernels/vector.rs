@@ -18,6 +18,9 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn splat(value: f32) -> Self;
     /// Reads `LANES` elements.
     unsafe fn load(from: *const f32) -> Self;
+    /// Asks for the cache line at this address, which need not be readable, where the set has an instruction for that.
+    #[inline(always)]
+    unsafe fn prefetch(_line: *const u8) {}
     /// Reads `LANES` half-precision elements; a NaN stays one.
     unsafe fn load_f16(from: *const f16) -> Self;
     /// Reads `LANES` elements of upper halves; a NaN stays one.
