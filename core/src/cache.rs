@@ -3,7 +3,9 @@
 use crate::error::{Error, Needed, Result};
 use crate::inputs::Inputs;
 use crate::shape;
-use crate::tensor::{bf16, f16, Tensor};
+use crate::tensor::Tensor;
+#[cfg(feature = "f16")]
+use crate::tensor::{bf16, f16};
 use alloc::vec::Vec;
 
 /// How a [`KeyValueCache`] stores its elements; arithmetic is in `f32` whichever it is.
@@ -15,8 +17,10 @@ pub enum Precision {
     #[default]
     F32,
     /// 16 bits with 11 significant ones, up to ±65 504: half the memory and, where memory is the limit, half the time.
+    #[cfg(feature = "f16")]
     F16,
     /// 16 bits with 8 significant ones and the range of `f32`.
+    #[cfg(feature = "f16")]
     Bf16,
 }
 
@@ -120,7 +124,9 @@ impl KeyValueCache {
     pub fn precision(&self) -> Precision {
         match self.keys {
             Store::F32(_) => Precision::F32,
+            #[cfg(feature = "f16")]
             Store::F16(_) => Precision::F16,
+            #[cfg(feature = "f16")]
             Store::Bf16(_) => Precision::Bf16,
         }
     }
@@ -145,28 +151,44 @@ impl KeyValueCache {
 #[derive(Debug, Clone)]
 enum Store {
     F32(Aligned<f32>),
+    #[cfg(feature = "f16")]
     F16(Aligned<f16>),
+    #[cfg(feature = "f16")]
     Bf16(Aligned<bf16>),
 }
+
+/// Whether an element fits, and the words for what does.
+type Range = (fn(f32) -> bool, &'static str);
 
 impl Store {
     fn new(precision: Precision) -> Self {
         match precision {
             Precision::F32 => Store::F32(Aligned::new()),
+            #[cfg(feature = "f16")]
             Precision::F16 => Store::F16(Aligned::new()),
+            #[cfg(feature = "f16")]
             Precision::Bf16 => Store::Bf16(Aligned::new()),
+        }
+    }
+
+    /// What fits; `None` where everything does.
+    fn range(&self) -> Option<Range> {
+        match self {
+            Store::F32(_) => None,
+            #[cfg(feature = "f16")]
+            Store::F16(_) => {
+                Some((|x| f16::from_f32(x).is_finite(), "elements within the range of f16, 65504"))
+            }
+            #[cfg(feature = "f16")]
+            Store::Bf16(_) => {
+                Some((|x| bf16::from_f32(x).is_finite(), "elements within the range of bf16, 3.38e38"))
+            }
         }
     }
 
     /// Refuses finite elements that would become infinite.
     fn check(&self, argument: &'static str, elements: &[f32]) -> Result<()> {
-        let (fits, needed): (fn(f32) -> bool, _) = match self {
-            Store::F32(_) => return Ok(()),
-            Store::F16(_) => (|x| f16::from_f32(x).is_finite(), "elements within the range of f16, 65504"),
-            Store::Bf16(_) => {
-                (|x| bf16::from_f32(x).is_finite(), "elements within the range of bf16, 3.38e38")
-            }
-        };
+        let Some((fits, needed)) = self.range() else { return Ok(()) };
         match elements.iter().find(|x| x.is_finite() && !fits(**x)) {
             Some(&found) => Err(Error::Parameter { argument, found: f64::from(found), needed }),
             None => Ok(()),
@@ -176,7 +198,9 @@ impl Store {
     fn reserve(&mut self, len: usize) -> Result<()> {
         match self {
             Store::F32(elements) => elements.reserve(len),
+            #[cfg(feature = "f16")]
             Store::F16(elements) => elements.reserve(len),
+            #[cfg(feature = "f16")]
             Store::Bf16(elements) => elements.reserve(len),
         }
     }
@@ -184,7 +208,9 @@ impl Store {
     fn append(&mut self, elements: &[f32]) {
         match self {
             Store::F32(own) => own.elements.extend_from_slice(elements),
+            #[cfg(feature = "f16")]
             Store::F16(own) => elements.iter().for_each(|&x| own.push(f16::from_f32(x))),
+            #[cfg(feature = "f16")]
             Store::Bf16(own) => elements.iter().for_each(|&x| own.push(bf16::from_f32(x))),
         }
     }
@@ -192,7 +218,9 @@ impl Store {
     fn truncate(&mut self, len: usize) {
         match self {
             Store::F32(elements) => elements.truncate(len),
+            #[cfg(feature = "f16")]
             Store::F16(elements) => elements.truncate(len),
+            #[cfg(feature = "f16")]
             Store::Bf16(elements) => elements.truncate(len),
         }
     }
@@ -200,7 +228,9 @@ impl Store {
     fn tensor(&self) -> Tensor<'_> {
         match self {
             Store::F32(elements) => Tensor::F32(elements.get()),
+            #[cfg(feature = "f16")]
             Store::F16(elements) => Tensor::F16(elements.get()),
+            #[cfg(feature = "f16")]
             Store::Bf16(elements) => Tensor::Bf16(elements.get()),
         }
     }
@@ -226,6 +256,7 @@ impl<T: Copy + Default> Aligned<T> {
         self.elements.get(self.start..).unwrap_or(&[])
     }
 
+    #[cfg(feature = "f16")]
     fn push(&mut self, element: T) {
         self.elements.push(element);
     }

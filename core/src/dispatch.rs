@@ -11,7 +11,9 @@ macro_rules! call {
     ($kernel:expr, $function:ident, $rows:expr, $($argument:expr),*) => {
         match $rows.typed() {
             Typed::F32(rows) => ($kernel.0.f32.$function)(rows, $($argument),*),
+            #[cfg(feature = "f16")]
             Typed::F16(rows) => ($kernel.0.f16.$function)(rows, $($argument),*),
+            #[cfg(feature = "f16")]
             Typed::Bf16(rows) => ($kernel.0.bf16.$function)(rows, $($argument),*),
         }
     };

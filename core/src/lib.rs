@@ -44,7 +44,9 @@ pub use error::{Error, Needed, Result};
 pub use inputs::Inputs;
 pub use options::Options;
 pub use sdk::{AttentionBuilder, AttentionConfig, AttentionType};
-pub use tensor::{bf16, f16, Tensor};
+pub use tensor::Tensor;
+#[cfg(feature = "f16")]
+pub use tensor::{bf16, f16};
 pub use threads::Threads;
 
 /// The mechanisms by name, as [`Attention::kind`] gives them and [`AttentionType`] reads them.

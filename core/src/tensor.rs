@@ -23,8 +23,10 @@ pub enum Tensor<'a> {
     /// Single precision.
     F32(&'a [f32]),
     /// IEEE 754 half precision: 11 significant bits, up to 65 504.
+    #[cfg(feature = "f16")]
     F16(&'a [f16]),
     /// The upper half of an `f32`: its range with 8 significant bits.
+    #[cfg(feature = "f16")]
     Bf16(&'a [bf16]),
 }
 
@@ -33,7 +35,9 @@ macro_rules! each {
     ($tensor:expr, $slice:ident => $do:expr) => {
         match $tensor {
             Tensor::F32($slice) => $do,
+            #[cfg(feature = "f16")]
             Tensor::F16($slice) => $do,
+            #[cfg(feature = "f16")]
             Tensor::Bf16($slice) => $do,
         }
     };
@@ -54,7 +58,9 @@ impl<'a> Tensor<'a> {
     pub fn get(&self, start: usize, end: usize) -> Option<Self> {
         Some(match self {
             Tensor::F32(slice) => Tensor::F32(slice.get(start..end)?),
+            #[cfg(feature = "f16")]
             Tensor::F16(slice) => Tensor::F16(slice.get(start..end)?),
+            #[cfg(feature = "f16")]
             Tensor::Bf16(slice) => Tensor::Bf16(slice.get(start..end)?),
         })
     }
@@ -97,5 +103,7 @@ macro_rules! from {
 }
 
 from!(f32, F32);
+#[cfg(feature = "f16")]
 from!(f16, F16);
+#[cfg(feature = "f16")]
 from!(bf16, Bf16);

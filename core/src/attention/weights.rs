@@ -26,12 +26,17 @@ impl Projection {
     ) {
         out.clear();
         out.resize(input.len(), 0.0);
-        if let Tensor::F32(input) = input {
-            return self.apply_into(input, hidden, kernel, out);
-        }
         widened.clear();
-        input.append_to(widened);
-        self.apply_into(widened, hidden, kernel, out);
+        #[allow(clippy::infallible_destructuring_match)] // Without 16-bit tensors there is one arm.
+        let input = match input {
+            Tensor::F32(input) => input,
+            #[cfg(feature = "f16")]
+            _ => {
+                input.append_to(widened);
+                widened
+            }
+        };
+        self.apply_into(input, hidden, kernel, out);
     }
 
     /// The same into a slice as long as the input.

@@ -30,6 +30,7 @@ mod tests;
 #[cfg(test)]
 mod tests_single;
 
+#[cfg(feature = "f16")]
 use crate::tensor::{bf16, f16};
 use panels::Matrices;
 use rows::{Pick, View};
@@ -39,7 +40,9 @@ pub(crate) struct Table {
     pub name: &'static str,
     pub available: fn() -> bool,
     pub f32: RowTable<f32>,
+    #[cfg(feature = "f16")]
     pub f16: RowTable<f16>,
+    #[cfg(feature = "f16")]
     pub bf16: RowTable<bf16>,
     pub maximum: unsafe fn(&[f32]) -> f32,
     pub weigh: unsafe fn(&mut [f32], f32) -> f64,
@@ -198,7 +201,9 @@ macro_rules! table {
                 name: $name,
                 available: || $available,
                 f32: row_table(),
+                #[cfg(feature = "f16")]
                 f16: row_table(),
+                #[cfg(feature = "f16")]
                 bf16: row_table(),
                 maximum,
                 weigh,

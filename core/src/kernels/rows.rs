@@ -1,6 +1,8 @@
 //! Views of rows in flat memory, checked when made so that kernels need not check.
 
-use crate::tensor::{bf16, f16, Tensor};
+use crate::tensor::Tensor;
+#[cfg(feature = "f16")]
+use crate::tensor::{bf16, f16};
 
 /// `count` rows of `width` elements, `stride` elements apart, the first one `offset` elements into the data.
 #[derive(Clone, Copy)]
@@ -30,7 +32,9 @@ pub(crate) struct View<'a, T> {
 /// A view of one of the three types.
 pub(crate) enum Typed<'a> {
     F32(View<'a, f32>),
+    #[cfg(feature = "f16")]
     F16(View<'a, f16>),
+    #[cfg(feature = "f16")]
     Bf16(View<'a, bf16>),
 }
 
@@ -74,7 +78,9 @@ impl<'a> Rows<'a> {
         let layout = self.layout;
         match self.data {
             Tensor::F32(data) => Typed::F32(View { data, layout }),
+            #[cfg(feature = "f16")]
             Tensor::F16(data) => Typed::F16(View { data, layout }),
+            #[cfg(feature = "f16")]
             Tensor::Bf16(data) => Typed::Bf16(View { data, layout }),
         }
     }
