@@ -6,12 +6,43 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
 /// How long a thread looks for the next job before it sleeps: about what waking it costs.
 const PATIENCE: Duration = Duration::from_micros(50);
+
+/// Threads of the operating system.
+#[cfg(not(all(target_family = "wasm", not(target_feature = "atomics"))))]
+mod worker {
+    use std::thread::{Builder, JoinHandle};
+
+    pub type Worker = JoinHandle<()>;
+
+    pub fn start(life: impl FnOnce() + Send + 'static) -> Option<Worker> {
+        Builder::new().name("ruvector-attention".into()).spawn(life).ok()
+    }
+
+    pub fn join(worker: Worker) {
+        // Its panics were caught.
+        let _ = worker.join();
+    }
+}
+
+/// WebAssembly without atomics has no threads, and not every libc for it has the functions that would say so.
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
+mod worker {
+    pub type Worker = core::convert::Infallible;
+
+    pub fn start(_: impl FnOnce() + Send + 'static) -> Option<Worker> {
+        None
+    }
+
+    pub fn join(worker: Worker) {
+        match worker {}
+    }
+}
 
 /// A borrowed job whose lifetime [`Pool::run`] answers for.
 #[derive(Clone, Copy)]
@@ -48,7 +79,7 @@ pub(crate) struct Pool {
     shared: Arc<Shared>,
     /// Held by the thread whose job runs.
     entry: Mutex<()>,
-    workers: OnceLock<Vec<JoinHandle<()>>>,
+    workers: OnceLock<Vec<worker::Worker>>,
 }
 
 /// The process-wide pool.
@@ -112,12 +143,11 @@ impl Pool {
         true
     }
 
-    fn start(&self) -> Vec<JoinHandle<()>> {
+    fn start(&self) -> Vec<worker::Worker> {
         let start = |_| {
             let shared = Arc::clone(&self.shared);
-            let named = thread::Builder::new().name("ruvector-attention".into());
             // Where threads cannot be started, the caller works alone.
-            named.spawn(move || shared.serve()).ok()
+            worker::start(move || shared.serve())
         };
         (1..self.count).map_while(start).collect()
     }
@@ -129,8 +159,7 @@ impl Drop for Pool {
         self.shared.jobs.fetch_add(1, Ordering::Release);
         self.shared.came.notify_all();
         for worker in self.workers.take().unwrap_or_default() {
-            // A worker's panics were caught.
-            let _ = worker.join();
+            worker::join(worker);
         }
     }
 }
