@@ -179,6 +179,7 @@ def _head(report: Report) -> Iterator[str]:
     yield "Versions: " + ", ".join(f"{name} {version}" for name, version in report.versions.items()) + "."
     yield ""
     yield from _METHOD
+    yield ""
 
 
 def _pictures(report: Report) -> Iterator[str]:

@@ -100,7 +100,13 @@ def _compare(what: str, where: str, wanted: str, ratio: float | None, unit: str,
 
 
 def _show(ratio: float, unit: str) -> str:
-    return f"{100 * ratio:.0f} %" if unit == "%" else f"{ratio:.2f} ×" if ratio < 20 else f"{ratio:.0f} ×"
+    return (
+        f"{100 * ratio:.1f}".removesuffix(".0") + " %"
+        if unit == "%"
+        else f"{ratio:.2f} ×"
+        if ratio < 20
+        else f"{ratio:.0f} ×"
+    )
 
 
 def divided(a: float | None, b: float | None) -> float | None:
