@@ -574,25 +574,46 @@ unsafe fn add_columns<V: Vector, E: Element, const C: usize, const S: usize>(
     }
 }
 
-/// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, a quarter of all rows apart, as in
-/// [`compare_groups`].
+/// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, far apart, as in [`compare_groups`].
+///
+/// Narrow vectors take eight, for they are short of time to load and store `out` again; wide ones wait for memory.
 ///
 /// # Safety
 ///
 /// As there.
 #[inline(always)]
 unsafe fn accumulate_long<V: Vector, E: Element>(rows: Picked<'_, E>, weights: &[f32], out: &mut [f32]) {
-    let quarter = weights.len() / GROUP;
+    // SAFETY: the caller's promise.
+    unsafe {
+        match V::LANES {
+            4 => accumulate_runs::<V, E, 8>(rows, weights, out),
+            _ => accumulate_runs::<V, E, 4>(rows, weights, out),
+        }
+    }
+}
+
+/// The same with `R` rows a pass.
+///
+/// # Safety
+///
+/// As there.
+#[inline(always)]
+unsafe fn accumulate_runs<V: Vector, E: Element, const R: usize>(
+    rows: Picked<'_, E>,
+    weights: &[f32],
+    out: &mut [f32],
+) {
+    let step = weights.len() / R;
     // SAFETY: all rows are below the number of weights.
     unsafe {
-        for i in 0..quarter {
-            let mut group = [0.0; GROUP];
-            for r in 0..GROUP {
-                group[r] = *weights.get_unchecked(i + r * quarter);
+        for i in 0..step {
+            let mut group = [0.0; R];
+            for r in 0..R {
+                group[r] = *weights.get_unchecked(i + r * step);
             }
-            add_rows::<V, E, GROUP>(group, rows.group(i, quarter), out);
+            add_rows::<V, E, R>(group, rows.group(i, step), out);
         }
-        for i in GROUP * quarter..weights.len() {
+        for i in R * step..weights.len() {
             add_rows::<V, E, 1>([*weights.get_unchecked(i)], [rows.row(i)], out);
         }
     }
