@@ -441,3 +441,11 @@ def test_webassembly_is_drawn_against_the_same_width() -> None:
     svg = ElementTree.fromstring(report.plots(made)["core-wasm-light.svg"])
     words = [t.text for t in svg.iter("{http://www.w3.org/2000/svg}text")]
     assert "90" in words and "wasm simd128, V8" in words
+
+
+def test_lines_of_several_lengths_say_which() -> None:
+    case = Case("linear", "Linear", ())
+    results = {case.id: [timed("ours", n, mechanism="linear", keys=n) for n in (10, 100)]}
+    page = report.page(replace(made_report(), cases=[case], results=results))
+    assert "| ours (linear, n = 10) |" in page and "| ours (linear, n = 100) |" in page
+    assert "n = 1000" not in report.page(made_report()).split("## Times")[1]

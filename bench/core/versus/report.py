@@ -227,7 +227,10 @@ def _order(result: Result) -> tuple[bool, int, str, float]:
 
 def _row(result: Result, found: Found, case: str) -> str:
     entry = result.entry
-    who = " ".join(filter(None, (entry.contender, f"({s})" if (s := entry.problem.suffix) else "")))
+    words = [entry.problem.suffix] if entry.problem.suffix else []
+    if len({r.entry.problem.keys for r in found.results[case]}) > 1:
+        words.append(f"n = {entry.problem.keys}")
+    who = entry.contender + (f" ({', '.join(words)})" if words else "")
     start = f"| {who} | {entry.way or result.used} | {entry.threads} |"
     if not result.ok:
         return f"{start} {result.reason or 'no call'} | | | | | |"
