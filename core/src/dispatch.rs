@@ -245,6 +245,18 @@ impl Kernel {
         }
     }
 
+    /// Turns squared norms into gaps 1 − c‖x‖² and returns the smallest; NaN if one is not finite.
+    pub(crate) fn gaps(&self, norms: &mut [f64], c: f64) -> f64 {
+        // SAFETY: the set is available.
+        unsafe { (self.0.gaps)(norms, c) }
+    }
+
+    /// Multiplies weights by λ = 2/gap of their values in the ball and returns Σ w(λ − 1).
+    pub(crate) fn weigh_points(&self, weights: &mut [f32], gaps: &[f64]) -> f64 {
+        // SAFETY: the set is available.
+        unsafe { (self.0.weigh_points)(weights, gaps) }
+    }
+
     /// Turns squared distances of a query to keys into scores in the ball of curvature −c, given 1 − c‖·‖² of both.
     pub(crate) fn ball_scores(&self, scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
         if same(scores.len(), gaps.len()) {

@@ -4,6 +4,7 @@ use crate::dispatch::Kernel;
 use crate::error::{Error, Result};
 use crate::kernels::rows::{Pick, Rows};
 use crate::poincare;
+use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// The ball of one call, as one query sees it.
@@ -30,31 +31,27 @@ pub(crate) struct Known<'a> {
 /// an `f32`, and so does the midpoint, whose √(1 − c‖m‖²) is then at least (1 − 3/4)/(1 + 3/4) = 1/7.
 pub(crate) const EXACT_FROM: f64 = 0.75;
 
-/// Turns squared norms of the picked rows into gaps 1 − c‖row‖².
+/// Turns squared norms of the picked rows into gaps 1 − c‖row‖² and returns the smallest.
 ///
-/// A row outside the ball, or not finite, is an error that names it; its gap and the later ones are not to be used.
+/// A row outside the ball, or not finite, is an error that names it; the gaps are not to be used then.
 pub(crate) fn gaps(
     argument: &'static str,
     rows: Rows<'_>,
     pick: Pick<'_>,
-    c: f64,
+    (c, kernel): (f64, Kernel),
     norms: &mut [f64],
-) -> Result<()> {
-    for (i, norm) in norms.iter_mut().enumerate() {
-        let squared = *norm;
-        *norm = 1.0 - c * squared;
-        if *norm > 0.0 {
-            continue;
-        }
-        let row = pick.row(i);
-        if squared.is_finite() {
-            return Err(poincare::outside(argument, row, squared, c));
-        }
-        // A finite f32 squared cannot overflow an f64.
-        let index = rows.get(row).and_then(|row| row.first_non_finite()).unwrap_or(0);
-        return Err(Error::NonFinite { argument, index: row * rows.width() + index });
+) -> Result<f64> {
+    let least = kernel.gaps(norms, c);
+    if least > 0.0 {
+        return Ok(least);
     }
-    Ok(())
+    let place = norms.iter().position(|&gap| gap.is_nan() || gap <= 0.0).unwrap_or(0);
+    let row = pick.row(place);
+    let elements = rows.get(row).unwrap_or(Tensor::F32(&[]));
+    match elements.first_non_finite() {
+        Some(index) => Err(Error::NonFinite { argument, index: row * rows.width() + index }),
+        None => Err(poincare::outside(argument, row, elements.iter().map(|x| f64::from(x).powi(2)).sum(), c)),
+    }
 }
 
 /// 1 − c‖row‖² of all rows, where they are picked; 1 for the others.
@@ -69,7 +66,7 @@ pub(crate) fn all_gaps(
     out.clear();
     out.resize(pick.len(), 0.0);
     kernel.squared_norms(rows, pick, EXACT_FROM / c, out);
-    gaps(argument, rows, pick, c, out)?;
+    gaps(argument, rows, pick, (c, kernel), out)?;
     // From places in the pick to rows, from the end, so that none is overwritten before it moved.
     out.resize(rows.count(), 1.0);
     for i in (0..pick.len()).rev() {

@@ -142,7 +142,8 @@ impl Task<'_> {
                         let (query, exact_from) = (self.query, EXACT_FROM / ball.c);
                         self.kernel
                             .squared_distances_and_norms(query, self.keys, pick, exact_from, scores, norms);
-                        note(&mut scratch.fault, ball::gaps("keys", self.keys, pick, ball.c, norms));
+                        let found = ball::gaps("keys", self.keys, pick, (ball.c, self.kernel), norms);
+                        noted(&mut scratch.fault, found);
                         norms
                     }
                 };
@@ -215,30 +216,29 @@ impl Task<'_> {
         partial: &mut Partial,
     ) {
         let mut buffer = core::mem::take(&mut scratch.gaps);
-        let gaps = match ball.known {
-            Some(known) => ball::gathered(known.values, block, &mut buffer),
+        let (gaps, least) = match ball.known {
+            Some(known) => {
+                let gaps = ball::gathered(known.values, block, &mut buffer);
+                let least = gaps.iter().copied().fold(1.0, f64::min);
+                (gaps, least)
+            }
             None => {
                 let norms = sized(&mut buffer, block.len());
                 self.kernel.squared_norms(self.values, block, EXACT_FROM / ball.c, norms);
-                note(&mut scratch.fault, ball::gaps("values", self.values, block, ball.c, norms));
-                norms
+                let found = ball::gaps("values", self.values, block, (ball.c, self.kernel), norms);
+                (norms, noted(&mut scratch.fault, found))
             }
         };
         // Near the boundary 1 − c‖m‖² of the midpoint would lose the digits of an `f32` sum.
-        let near_boundary = gaps.iter().any(|&gap| gap < 1.0 - EXACT_FROM);
-        gaps.iter_mut().for_each(|gap| *gap = 2.0 / *gap);
-        let pairs = || weights.iter().zip(gaps.iter());
-        partial.sum += pairs().map(|(weight, lambda)| f64::from(*weight) * (lambda - 1.0)).sum::<f64>();
-        if near_boundary {
+        if least < 1.0 - EXACT_FROM {
             let coefficients = sized(&mut scratch.coefficients, weights.len());
-            for (coefficient, (weight, lambda)) in coefficients.iter_mut().zip(pairs()) {
-                *coefficient = f64::from(*weight) * lambda;
+            for (coefficient, (&weight, gap)) in coefficients.iter_mut().zip(weights.iter().zip(&*gaps)) {
+                *coefficient = f64::from(weight) * (2.0 / gap);
+                partial.sum += *coefficient - f64::from(weight);
             }
             self.kernel.accumulate_f64(coefficients, self.values, block, &mut partial.total);
         } else {
-            for (weight, lambda) in weights.iter_mut().zip(gaps.iter()) {
-                *weight = (f64::from(*weight) * lambda) as f32;
-            }
+            partial.sum += self.kernel.weigh_points(weights, gaps);
             self.add_values(block, weights, scratch, partial);
         }
         scratch.gaps = buffer;
@@ -265,11 +265,12 @@ impl Task<'_> {
     }
 }
 
-/// Keeps the first fault.
-fn note(fault: &mut Option<Error>, result: Result<()>) {
-    if let (None, Err(error)) = (&fault, result) {
-        *fault = Some(error);
-    }
+/// The smallest gap, or 1 where a fault was found, of which the first one is kept.
+fn noted(fault: &mut Option<Error>, found: Result<f64>) -> f64 {
+    found.unwrap_or_else(|error| {
+        fault.get_or_insert(error);
+        1.0
+    })
 }
 
 impl Best {

@@ -170,6 +170,57 @@ pub(crate) fn has_lost(squared: f32, norms: f32) -> bool {
     squared < KEPT * norms
 }
 
+/// Turns squared norms into gaps 1 − c‖x‖² and returns the smallest; NaN if one is not finite.
+///
+/// In lane arrays of `f64` that the compiler turns into vectors, as the next one.
+#[inline(always)]
+pub(crate) fn gaps(norms: &mut [f64], c: f64) -> f64 {
+    let mut least = [f64::INFINITY; PACK];
+    // 0·x is 0, or NaN where x is not finite.
+    let mut strange = [0.0_f64; PACK];
+    let mut packs = norms.chunks_exact_mut(PACK);
+    for pack in &mut packs {
+        for i in 0..PACK {
+            let gap = 1.0 - c * pack[i];
+            pack[i] = gap;
+            least[i] = if gap < least[i] { gap } else { least[i] };
+            strange[i] += 0.0 * gap;
+        }
+    }
+    for norm in packs.into_remainder() {
+        *norm = 1.0 - c * *norm;
+        least[0] = if *norm < least[0] { *norm } else { least[0] };
+        strange[0] += 0.0 * *norm;
+    }
+    least.iter().fold(f64::INFINITY, |least, &gap| least.min(gap)) + strange.iter().sum::<f64>()
+}
+
+/// Multiplies weights by λ = 2/gap of their values and returns Σ w(λ − 1).
+#[inline(always)]
+pub(crate) fn weigh_points(weights: &mut [f32], gaps: &[f64]) -> f64 {
+    let mut sums = [0.0_f64; PACK];
+    let mut packs = weights.chunks_exact_mut(PACK);
+    let mut gap_packs = gaps.chunks_exact(PACK);
+    for (pack, gaps) in (&mut packs).zip(&mut gap_packs) {
+        for i in 0..PACK {
+            let weight = f64::from(pack[i]);
+            let product = weight * (2.0 / gaps[i]);
+            sums[i] += product - weight;
+            pack[i] = product as f32;
+        }
+    }
+    let mut total: f64 = sums.iter().sum();
+    for (weight, gap) in packs.into_remainder().iter_mut().zip(gap_packs.remainder()) {
+        let product = f64::from(*weight) * (2.0 / gap);
+        total += product - f64::from(*weight);
+        *weight = product as f32;
+    }
+    total
+}
+
+/// Elements that the two above work on at once.
+const PACK: usize = 8;
+
 /// The scores in `f64`.
 fn exact_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
     for (score, gap) in scores.iter_mut().zip(gaps) {

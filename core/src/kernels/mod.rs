@@ -50,6 +50,8 @@ pub(crate) struct Table {
     pub add: unsafe fn(&[f32], &mut [f64]),
     pub scaled: unsafe fn(&[f64], f64, &mut [f32]),
     pub ball_scores: unsafe fn(&mut [f32], &[f64], f64, f64),
+    pub gaps: unsafe fn(&mut [f64], f64) -> f64,
+    pub weigh_points: unsafe fn(&mut [f32], &[f64]) -> f64,
     pub distances: unsafe fn(&mut [f32], &[f32], f32) -> bool,
     pub panel_width: usize,
     pub multiply: unsafe fn(Matrices<'_>),
@@ -182,6 +184,14 @@ macro_rules! table {
                 elements::add(addends, totals)
             }
             $(#[target_feature(enable = $feature)])?
+            unsafe fn gaps(norms: &mut [f64], c: f64) -> f64 {
+                ball::gaps(norms, c)
+            }
+            $(#[target_feature(enable = $feature)])?
+            unsafe fn weigh_points(weights: &mut [f32], gaps: &[f64]) -> f64 {
+                ball::weigh_points(weights, gaps)
+            }
+            $(#[target_feature(enable = $feature)])?
             unsafe fn ball_scores(scores: &mut [f32], gaps: &[f64], c: f64, query_gap: f64) {
                 // SAFETY: as above.
                 unsafe { ball::ball_scores::<$vector>(scores, gaps, c, query_gap) }
@@ -211,6 +221,8 @@ macro_rules! table {
                 add,
                 scaled,
                 ball_scores,
+                gaps,
+                weigh_points,
                 distances,
                 panel_width: matrix::panel_width::<$vector>(),
                 multiply,

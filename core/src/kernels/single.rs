@@ -429,9 +429,17 @@ unsafe fn refine<E: Element>(
     quick: &[f32],
     out: &mut [f64],
 ) {
-    for (i, (out, &quick)) in out.iter_mut().zip(quick).enumerate() {
+    // Without branches first, so that the compiler makes vectors of it: few rows need the second look.
+    let mut far = false;
+    for (out, &quick) in out.iter_mut().zip(quick) {
         *out = f64::from(quick);
-        if *out >= exact_from || out.is_nan() {
+        far |= *out >= exact_from || quick.is_nan();
+    }
+    if !far {
+        return;
+    }
+    for (i, (out, &quick)) in out.iter_mut().zip(quick).enumerate() {
+        if *out >= exact_from || quick.is_nan() {
             // SAFETY: the i-th pick is a row of this width.
             let row = unsafe { core::slice::from_raw_parts(rows.picked(pick).row(i), rows.width()) };
             *out = squared_norm(row);

@@ -269,3 +269,19 @@ fn distances_from_products_tell_what_they_lost() {
         }
     }
 }
+
+#[test]
+fn points_are_weighed_by_their_conformal_factors() {
+    for kernel in Kernel::available() {
+        for len in [0, 1, 7, 8, 9, 64, 100] {
+            let mut weights: Vec<f32> = (0..len).map(|i| 1.0 / (i + 1) as f32).collect();
+            let gaps: Vec<f64> = (0..len).map(|i| 1.0 - 0.007 * i as f64).collect();
+            let pairs: Vec<(f64, f64)> =
+                weights.iter().zip(&gaps).map(|(&w, gap)| (f64::from(w), 2.0 / gap)).collect();
+            let sum = kernel.weigh_points(&mut weights, &gaps);
+            let truth: f64 = pairs.iter().map(|(w, l)| w * (l - 1.0)).sum();
+            assert!((sum - truth).abs() <= 1e-14 * truth, "{}: {sum} {truth}", kernel.name());
+            assert_eq!(weights, pairs.iter().map(|(w, l)| (w * l) as f32).collect::<Vec<_>>());
+        }
+    }
+}
