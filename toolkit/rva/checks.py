@@ -33,6 +33,14 @@ class TestReport(Struct, frozen=True):
     stages: dict[str, float]
 
 
+def not_run(check: Check, env: Mapping[str, str]) -> Verdict | None:
+    """The verdict on a check for which this system lacks a program, such as an emulator."""
+    lacking = [name for name in check.system if shutil.which(name, path=env.get("PATH")) is None]
+    if not lacking:
+        return None
+    return Verdict(check.stage, check.name, "not-run", reason=f"{lacking[0]} was not found; `rva setup --system` installs it")
+
+
 def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log) -> Verdict:
     """Run one check; a program that is absent makes it fail, never pass."""
     log.detail(f"{check.stage}: {check.name}")

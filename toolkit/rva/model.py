@@ -65,6 +65,10 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
     argv: tuple[ArgumentStr, ...]
     cwd: PathStr = "."
     needs: tuple[NameStr, ...] = ()
+    # What it compiles for, with rva's own compiler; "any" is the host, with the compiler on PATH.
+    triple: TripleStr = "any"
+    # Programs of the system: where one is missing, the check is not run.
+    system: tuple[NameStr, ...] = ()
 
 
 class Bench(Struct, frozen=True, forbid_unknown_fields=True):

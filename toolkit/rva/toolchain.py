@@ -49,6 +49,7 @@ def needs(names: Iterable[str], inventory: Inventory) -> tuple[Fetch, ...]:
         *compiler.needs(site, _compiler_names(missing)),
         *cargo_tools.needs(site, [n for n in ("crates", *cargo_tools.TOOLS) if n in missing]),
         *linkers.needs(missing),
+        *(Fetch(name=n, source="the compiler's own sources", seconds=10) for n in sorted(missing) if _is_test(n)),
     )
 
 
@@ -116,10 +117,11 @@ def project_folders(root: Path) -> list[Path]:
 def _closure(names: Iterable[str], inventory: Inventory) -> set[str]:
     """The tools to get for ``names``, with those that are needed to get them."""
     wanted = {name for name in names if name not in inventory.tools and name not in inventory.absences}
-    if wanted & {"crates", *cargo_tools.TOOLS} or any(name.startswith("std:") for name in wanted):
+    if wanted & {"crates", *cargo_tools.TOOLS} or any(name.startswith(("std:", "test:")) for name in wanted):
         wanted.add("rust")
     if wanted & {"napi", "wasm-opt"}:
         wanted |= {"node", "npm"}
+    wanted |= {name.replace("test:", "std:", 1) for name in wanted if _is_test(name)}
     if "msvc" in wanted and inventory.site.host.os != "win32":
         wanted.add("xwin")
     return {name for name in wanted if name not in inventory.tools}
@@ -127,6 +129,10 @@ def _closure(names: Iterable[str], inventory: Inventory) -> set[str]:
 
 def _compiler_names(missing: set[str]) -> list[str]:
     return [n for n in ("rust", *sorted(missing - {"rust"})) if n in missing and (n == "rust" or n.startswith("std:"))]
+
+
+def _is_test(name: str) -> bool:
+    return name.startswith("test:")
 
 
 def _refuse_unknown(missing: set[str]) -> None:
@@ -140,7 +146,7 @@ def _refuse_unknown(missing: set[str]) -> None:
         *npm_tools.NAMES,
         *cargo_tools.TOOLS,
     }
-    unknown = sorted(n for n in missing if n not in known and not n.startswith("std:"))
+    unknown = sorted(n for n in missing if n not in known and not n.startswith(("std:", "test:")))
     if unknown:
         raise ToolError(
             f"rva knows no way to get {', '.join(unknown)}", fix=f"it knows {', '.join(sorted(known))} and std:<triple>"
@@ -173,6 +179,8 @@ def _compile(site: Site, missing: set[str], inventory: Inventory, log: Log) -> I
             inventory = inventory.with_tools(linkers.provide_made(site, name, log))
     if "msvc" in missing:
         inventory = inventory.with_tools(linkers.provide_msvc(site, inventory.tools.get("xwin"), log))
+    for name in sorted(filter(_is_test, missing)):
+        inventory = inventory.with_tools(compiler.provide_test(site, name.removeprefix("test:"), log))
     from_cargo = [name for name in cargo_tools.TOOLS if name in missing]
     if "crates" in missing:
         inventory = inventory.with_tools(cargo_tools.fetch_crates(site, inventory.tools["rust"], log))

@@ -18,7 +18,8 @@ from rva import checks, content, dist, files, host, naming, run, shell, smoke, t
 from rva import plan as planning
 from rva.errors import CheckFailed, RvaError, UsageError
 from rva.log import Log
-from rva.model import Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
+from rva.model import Check, Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
+from rva.recipes import base as recipes
 from rva.store import Store
 
 
@@ -312,13 +313,28 @@ def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
 
 
 def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks.Verdict]:
-    wanted = [c for c in table.checks if c.stage == stage]
-    needs = {name for check in wanted for name in check.needs}
+    here = dict(os.environ)
+    idle = {check.name: checks.not_run(check, here) for check in table.checks if check.stage == stage}
+    wanted = [check for check in table.checks if check.stage == stage]
+    needs = {name for check in wanted if idle[check.name] is None for name in _check_needs(check)}
     inventory = _inventory(root, table)
     if needs - inventory.tools.keys():
         inventory = _provide(needs, inventory, log)
-    env = {"CARGO_TARGET_DIR": str(root / ".rva" / "target" / "checks")}
-    return [checks.run(check, root, _programs(inventory), env, log) for check in wanted]
+    verdicts = []
+    for check in wanted:
+        env = {"CARGO_TARGET_DIR": str(root / ".rva" / "target" / "checks")}
+        if check.triple != "any":
+            env |= toolchain.environment(inventory, _check_needs(check))
+            env["CARGO_TARGET_DIR"] += f"-{check.triple}"
+        verdicts.append(idle[check.name] or checks.run(check, root, _programs(inventory), env, log))
+    return verdicts
+
+
+def _check_needs(check: Check) -> tuple[str, ...]:
+    """The tools of a check; one that compiles for a triple needs what compiles, links and tests there."""
+    if check.triple == "any":
+        return check.needs
+    return (*check.needs, *recipes.linker_needs(check.triple, host.detect()), f"test:{check.triple}")
 
 
 def _build_stage(root: Path, table: Matrix, log: Log) -> list[checks.Verdict]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
@@ -46,7 +47,7 @@ def load(site: Site) -> Iterator[Tool]:
         return
     folder = _folder(site, way)
     for record in sorted((folder / "records").glob("*.json")):
-        tool = read_record(folder, record.stem.replace("std-", "std:", 1))
+        tool = read_record(folder, re.sub("^(std|test)-", r"\1:", record.stem))
         if tool is not None:
             yield tool
 
@@ -76,6 +77,25 @@ def provide(site: Site, triples: Sequence[str], log: Log) -> tuple[Tool, ...]:
         if missing:
             _add_std(site, present, folder, missing, log)
     return tuple(load(site))
+
+
+def provide_test(site: Site, triple: str, log: Log) -> Tool:
+    """What test programs of a target link besides its standard library; rustup brings it along."""
+    way = _present(site)
+    if way is None:
+        raise ToolError("the compiler was removed while it was in use", fix="run the same command again")
+    folder = _folder(site, way)
+    libraries = overlay.target_libraries(_sysroot(site, way, folder), triple)
+    with alone(folder, log):
+        if not any(libraries.glob("libtest-*.rlib")):
+            log.say(f"building the test library for {triple}")
+            overlay.build_test(folder, triple, site, log)
+    found = next(libraries.glob("libtest-*.rlib"))
+    tool = Tool(
+        name=f"test:{triple}", version=site.version("rust"), path=str(found), source=way,
+        fingerprint=found.name, stamps=stamps([found]),
+    )  # fmt: skip
+    return write_record(folder, tool)
 
 
 def program(tool: Tool, name: str) -> str:

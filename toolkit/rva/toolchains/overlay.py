@@ -56,6 +56,24 @@ def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> Non
     files.remove(work)
 
 
+def build_test(folder: Path, triple: str, site: Site, log: Log) -> None:
+    """Compile libtest, which the harness of `cargo test` links, against the std that stands in the sysroot."""
+    library = folder / "sysroot/lib/rustlib/src/rust/library"
+    there = target_libraries(folder / "sysroot", triple)
+    sources = {
+        "getopts": (next((library / "vendor").glob("getopts-*")) / "src" / "lib.rs", "2021"),
+        "test": (library / "test" / "src" / "lib.rs", "2024"),
+    }
+    common = ("--crate-type", "rlib", "--target", triple, "--out-dir", there, "--cap-lints", "allow", "-Copt-level=1")
+    mine = ("-Zforce-unstable-if-unmarked", "-Cmetadata=rva", "-Cextra-filename=-rva")
+    crates = [part for libc in there.glob("liblibc-*.rlib") for part in ("--extern", f"libc={libc}")]
+    for name, (source, edition) in sources.items():
+        argv: list[str | Path] = [folder / "bin" / "rustc", "--crate-name", name, "--edition", edition]
+        argv += [*common, *mine, *crates, source]
+        run(f"lib{name}", argv, log, site.logs / "setup-test.log", env={"RUSTC_BOOTSTRAP": "1"})
+        crates += ["--extern", f"{name}={there / f'lib{name}-rva.rlib'}"]
+
+
 def _vendored(library: Path) -> list[str]:
     vendor = library / "vendor"
     if not vendor.is_dir():
