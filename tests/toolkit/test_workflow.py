@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from rva import checks, matrix, shell, workflow
 from rva.errors import CheckFailed, Interrupted, UsageError
@@ -184,6 +185,23 @@ def test_a_check_whose_program_is_absent_fails(project: Path, monkeypatch: pytes
     verdict, _ = one_check(project, "absent")
     assert verdict.status == "fail" and "`absent` was not found" in verdict.reason
     assert door.calls == []
+
+
+def test_a_check_without_its_emulator_is_not_run(project: Path) -> None:
+    """conftest makes any start of a process fail: nothing is fetched for it either."""
+    check = Check("core-x", "package", ("x",), triple="wasm32-wasip1", system=("qemu-x",))
+    table = msgspec.structs.replace(matrix.load(project), checks=(check,))
+    [verdict] = workflow._check_stage(project, table, "package", Log(0))
+    assert (verdict.status, verdict.name) == ("not-run", "core-x") and "qemu-x was not found" in verdict.reason
+    present = msgspec.structs.replace(check, system=("sh",))
+    assert checks.not_run(present, {"PATH": "/bin"}) is None
+
+
+def test_a_check_for_a_triple_needs_what_compiles_links_and_tests_there() -> None:
+    check = Check("name", "package", ("x",), needs=("wasmtime",), triple="aarch64-unknown-linux-gnu")
+    std, test = f"std:{check.triple}", f"test:{check.triple}"
+    assert set(workflow._check_needs(check)) == {"wasmtime", "rust", std, "crates", "zig", test}
+    assert workflow._check_needs(msgspec.structs.replace(check, triple="any")) == ("wasmtime",)
 
 
 def test_an_interrupt_is_no_verdict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

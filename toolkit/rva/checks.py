@@ -38,7 +38,9 @@ def not_run(check: Check, env: Mapping[str, str]) -> Verdict | None:
     lacking = [name for name in check.system if shutil.which(name, path=env.get("PATH")) is None]
     if not lacking:
         return None
-    return Verdict(check.stage, check.name, "not-run", reason=f"{lacking[0]} was not found; `rva setup --system` installs it")
+    return Verdict(
+        check.stage, check.name, "not-run", reason=f"{lacking[0]} was not found; `rva setup --system` installs it"
+    )
 
 
 def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log) -> Verdict:

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target].
+# asan needs rustup's Rust for Linux x64; miri a nightly with the components miri and rust-src;
+# fuzz `cargo install cargo-fuzz --version 0.13.1 --locked` and a C++ compiler.
+set -eu
+cd "$(dirname "$0")/.."
+case "${1:-}" in
+asan)
+    # The sanitizer's own library comes with stable compilers; only its switch is unstable. Every kernel of this machine runs.
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=.rva/target/asan \
+        cargo test --locked --target x86_64-unknown-linux-gnu -p ruvector-attention --lib --tests
+    ;;
+miri)
+    # The pool's lifetimes and races; on the portable kernel, for Miri knows few vector instructions. Waiting is slow there.
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-many-seeds=0..8" CARGO_TARGET_DIR=.rva/target/miri \
+        cargo +nightly miri test --locked -p ruvector-attention --lib -- threads::
+    ;;
+fuzz)
+    export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=allocator_may_return_null=1
+    for target in forward state bytes poincare builder; do
+        # Sizes that no memory holds must come back as errors, so the fuzzer's own limits stay out of the way.
+        mkdir -p "fuzz/corpus/$target"
+        cargo fuzz run --fuzz-dir fuzz "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+            -max_total_time="${2:-600}" -max_len=2048 -malloc_limit_mb=100000000 -rss_limit_mb=8000
+    done
+    ;;
+*)
+    sed -n 2,4p "$0" >&2
+    exit 2
+    ;;
+esac
