@@ -31,7 +31,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// At most `count` ≥ 1 threads, the calling one among them.
+    /// At most `count` ≥ 1 threads, the calling one among them, and 1024 in any case.
     pub fn new(count: usize) -> Result<Self> {
         let _count = shape::positive("threads", count)?;
         #[cfg(feature = "std")]

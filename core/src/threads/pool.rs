@@ -44,6 +44,9 @@ mod worker {
     }
 }
 
+/// More threads than any machine has cores for would only cost memory.
+const MOST: usize = 1024;
+
 /// A borrowed job whose lifetime [`Pool::run`] answers for.
 #[derive(Clone, Copy)]
 struct Job(*const (dyn Fn(usize) + Sync));
@@ -103,7 +106,12 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Pool {
     pub fn new(count: usize) -> Self {
-        Pool { count, shared: Arc::default(), entry: Mutex::new(()), workers: OnceLock::new() }
+        Pool {
+            count: count.min(MOST),
+            shared: Arc::default(),
+            entry: Mutex::new(()),
+            workers: OnceLock::new(),
+        }
     }
 
     pub fn count(&self) -> usize {
