@@ -50,7 +50,12 @@ pub(crate) fn gaps(
     let elements = rows.get(row).unwrap_or(Tensor::F32(&[]));
     match elements.first_non_finite() {
         Some(index) => Err(Error::NonFinite { argument, index: row * rows.width() + index }),
-        None => Err(poincare::outside(argument, row, elements.iter().map(|x| f64::from(x).powi(2)).sum(), c)),
+        None => Err(poincare::outside(
+            argument,
+            row,
+            elements.iter().map(|x| f64::from(x) * f64::from(x)).sum(),
+            c,
+        )),
     }
 }
 
