@@ -85,3 +85,30 @@ fn steep_scores() {
         }
     }
 }
+
+#[test]
+fn equal_values() {
+    // Every addition of equal terms rounds the same way: the worst that sums in `f32` can meet. Linear attention, whose
+    // products of equal queries and sums are such sums over the dimensions too, is not within the bound here.
+    let (options, mut worst) = (Options::default(), 0.0_f64);
+    for (m, n, dim) in
+        [(1, 256, 64), (1, 1_000, 64), (1, 1_000, 768), (1, 3_000, 128), (16, 1_000, 64), (16, 256, 129)]
+    {
+        for kernel in Kernel::available() {
+            for kind in [Kind::ScaledDot, Kind::MultiHead(1)] {
+                for i in 0..12 {
+                    let value = 0.5 + i as f32 * 0.040_479_2;
+                    let (queries, keys) = (vec![0.0; m * dim], vec![0.3; n * dim]);
+                    let attention = kind.build(dim, kernel);
+                    let got = attention
+                        .forward_batch(&queries, dim, &keys, &vec![value; n * dim], &options)
+                        .unwrap();
+                    let error = error(&got, &vec![f64::from(value); got.len()]);
+                    assert!(error <= BOUND, "{kind:?} {m}x{n}x{dim} {} {value}: {error:e}", kernel.name());
+                    worst = worst.max(error);
+                }
+            }
+        }
+    }
+    println!("equal values: {worst:.1e}");
+}

@@ -14,7 +14,7 @@ use crate::tensor::Tensor;
 use alloc::vec::Vec;
 
 /// Most keys whose values are summed in `f32`, and most keys a block of what reads a block twice.
-pub(crate) const BLOCK: usize = 256;
+pub(crate) const BLOCK: usize = 128;
 
 /// Keys a block for rows of this width. A function of the shape alone (D50).
 ///
@@ -23,7 +23,7 @@ pub(crate) const BLOCK: usize = 256;
 /// cost least: each is four runs through memory, which take their time to get going.
 pub(crate) fn block_rows(width: usize, read_once: bool) -> usize {
     const ELEMENTS: usize = 1 << 17;
-    let (least, most) = if read_once { (160, 4 * BLOCK) } else { (BLOCK / 8, BLOCK) };
+    let (least, most) = if read_once { (160, 8 * BLOCK) } else { (BLOCK / 4, 2 * BLOCK) };
     (ELEMENTS / width.max(1)).clamp(least, most).next_multiple_of(16)
 }
 

@@ -26,7 +26,7 @@ pub(crate) const TILE: usize = 96;
 const GROUP: usize = 12;
 
 /// Keys whose scores are computed together: more than a block, because each time costs a few steps a query.
-const SCORES: usize = 2 * BLOCK;
+const SCORES: usize = 4 * BLOCK;
 
 /// From this many queries on, packing the keys costs less than it saves.
 const WORTH_PACKING: usize = 8;
