@@ -38,7 +38,8 @@ def main() -> int:
         package = Path(name)
         for path in built.iterdir():
             shutil.copy(path, package / path.name)
-        shutil.copy(BINDING / "package.json", package)
+        for entry in ("package.json", "index.js", "index.d.ts"):
+            shutil.copy(BINDING / entry, package)
         shutil.copytree(BINDING / "__tests__", package / "__tests__")
         (package / "node_modules").symlink_to(BINDING / "node_modules", target_is_directory=True)
         tsc = str(BINDING / "node_modules" / ".bin" / "tsc")

@@ -34,15 +34,15 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
         f"napi build for {triple}",
         (
             "npx", "--no-install", "napi", "build", "--platform", "--target", wanted, "--profile", profile, *cross,
-            "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "index.js", "--dts", "index.d.ts", "--", "--locked", "--offline",
+            "--output-dir", "@stage@/out", "--target-dir", "@target@", "--js", "native.js", "--dts", "native.d.ts", "--", "--locked", "--offline",
         ),
         cwd=f"@root@/{recipe.folder}",
         env=environment(target, musl_flags(target, shared=True)),
     )  # fmt: skip
     outputs = (
         Output(name, "addon", f"@stage@/out/{name}"),
-        Output("index.js", "glue", "@stage@/out/index.js"),
-        Output("index.d.ts", "types", "@stage@/out/index.d.ts"),
+        Output("native.js", "glue", "@stage@/out/native.js"),
+        Output("native.d.ts", "types", "@stage@/out/native.d.ts"),
     )
     return Draft(f"napi {context.matrix.tools['napi']}", shared_lane(target, triple), needs, (step,), outputs)
 
