@@ -29,6 +29,7 @@ napi-x86_64-apple-darwin ruvector-attention.darwin-x64.node
 napi-aarch64-apple-darwin ruvector-attention.darwin-arm64.node
 napi-x86_64-pc-windows-msvc ruvector-attention.win32-x64-msvc.node
 napi-aarch64-pc-windows-msvc ruvector-attention.win32-arm64-msvc.node
+napi-js
 cli-x86_64-unknown-linux-gnu ruvector-attention
 cli-aarch64-unknown-linux-gnu ruvector-attention
 cli-x86_64-unknown-linux-musl ruvector-attention

@@ -41,7 +41,11 @@ class Dist:
     def update(self, rows: Sequence[RowPlan], store: Store, version: str, commit: str) -> Manifest:
         """Place every finished row, remove what belongs to none, write the manifest. Returns the manifest."""
         finished = [(row, stored) for row in rows if row.key and (stored := store.find(row.key)) is not None]
-        kept = {a: store.folder(row.key) for row, stored in finished for a in _artifacts(row, stored)}
+        kept = {
+            artifact: (store.folder(row.key), file.name)
+            for row, stored in finished
+            for artifact, file in zip(_artifacts(row, stored), stored.files, strict=True)
+        }
         artifacts = tuple(kept)
         manifest = Manifest(version, commit, artifacts)
         stale = [a for a in artifacts if not self._intact(a)]
@@ -53,19 +57,19 @@ class Dist:
         for path in extra:
             files.remove(path)
         for artifact in stale:
-            self._place(artifact, kept[artifact])
+            self._place(artifact, *kept[artifact])
         self._remove_empty_folders()
         files.write(self._index_path, msgspec.json.encode({a.path: self._index[a.path] for a in artifacts}))
         files.write(self._dist / MANIFEST, to_json(manifest))
         return manifest
 
-    def _place(self, artifact: Artifact, kept: Path) -> None:
+    def _place(self, artifact: Artifact, kept: Path, name: str) -> None:
         target = self._dist / artifact.path
-        files.copy(kept / target.name, target, executable=artifact.kind in EXECUTABLE)
+        files.copy(kept / name, target, executable=artifact.kind in EXECUTABLE)
         if content.sha256(target) != artifact.sha256:
             files.remove(target)
             files.remove(kept)
-            raise DiskError(f"{kept / target.name} was damaged after it was built", fix="run the same command again")
+            raise DiskError(f"{kept / name} was damaged after it was built", fix="run the same command again")
         self._index[artifact.path] = (_seal(target), artifact.sha256)
 
     def _intact(self, artifact: Artifact) -> bool:

@@ -1,4 +1,7 @@
-"""Node.js addons, by the napi CLI through npx; a stand-in for Windows by cargo, because the napi CLI refuses it."""
+"""Node.js addons, by the napi CLI through npx; a stand-in for Windows by cargo, because the napi CLI refuses it.
+
+The TypeScript layer over the addon and over WebAssembly, by tsc.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ from rva.recipes.base import (
     shared_lane,
     tool_name,
 )
+
+# How a JavaScript module is loaded: require or import.
+FORMS = ("cjs", "esm")
+# The files of bindings/js/src.
+MODULES = ("backend", "errors", "install", "raw", "sdk", "stream", "types")
 
 
 def addon(target: Target, triple: str, context: Context) -> Draft:
@@ -45,6 +53,27 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
         Output("native.d.ts", "types", "@stage@/out/native.d.ts"),
     )
     return Draft(f"napi {context.matrix.tools['napi']}", shared_lane(target, triple), needs, (step,), outputs)
+
+
+def javascript(target: Target, _triple: str, context: Context) -> Draft:
+    """The TypeScript layer for require and for import, and the declarations of both npm packages."""
+    folder = recipe_of(target, context).folder
+    compiler = f"@root@/{context.matrix.recipes['napi'].folder}"
+    steps = tuple(
+        Step(
+            f"tsc for {form}",
+            ("npx", "--no-install", "tsc", "-p", f"@root@/{folder}/tsconfig.{form}.json", "--outDir", f"@stage@/{form}"),
+            cwd=compiler,
+        )
+        for form in FORMS
+    )  # fmt: skip
+    outputs = [Output(name, "types", f"@root@/{folder}/{name}") for name in ("index.d.ts", "index.d.mts")]
+    for form in FORMS:
+        outputs.append(Output(f"js/{form}/package.json", "glue", f"@root@/{folder}/{form}.package.json"))
+        for module in MODULES:
+            outputs.append(Output(f"js/{form}/{module}.js", "glue", f"@stage@/{form}/{module}.js"))
+            outputs.append(Output(f"js/{form}/{module}.d.ts", "types", f"@stage@/{form}/{module}.d.ts"))
+    return Draft("tsc", "any", ("napi",), steps, tuple(outputs))
 
 
 def _by_cargo(target: Target, triple: str, context: Context, name: str) -> Draft:

@@ -14,6 +14,7 @@ RECIPES: Final[dict[RecipeName, Callable[[Target, str, Context], Draft]]] = {
     "wasi-command": wasm.command,
     "wasi-reactor": wasm.reactor,
     "napi": node.addon,
+    "js": node.javascript,
     "cli": cli.program,
     "c-library": native.c_library,
     "wheel": native.wheel,

@@ -1,0 +1,37 @@
+// The package's entry for import: the same objects under the same names.
+import api from "./index.js";
+
+export const {
+  Attention,
+  AttentionBuilder,
+  AttentionError,
+  AttentionState,
+  AttentionType,
+  CrossAttention,
+  Hyperbolic,
+  HyperbolicAttention,
+  KeyValueCache,
+  Linear,
+  LinearAttention,
+  MultiHead,
+  MultiHeadAttention,
+  ScaledDotProduct,
+  ScaledDotProductAttention,
+  SelfAttention,
+  WasmCrossAttention,
+  WasmHyperbolicAttention,
+  WasmLinearAttention,
+  WasmMultiHeadAttention,
+  WasmScaledDotProduct,
+  WasmSelfAttention,
+  backend,
+  fromPoincare,
+  getSupportedFeatures,
+  getVersion,
+  init,
+  poincareDistance,
+  projectToBall,
+  toPoincare,
+  version,
+} = api;
+export default api.init;
