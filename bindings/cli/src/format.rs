@@ -33,7 +33,9 @@ impl Format {
 /// Numbers, with the length of a row where the file tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
+    /// Row-major.
     pub data: Vec<f32>,
+    /// Length of a row, where the file tells it.
     pub columns: Option<usize>,
 }
 
@@ -170,10 +172,11 @@ pub fn write(path: &str, data: &[f32], columns: usize) -> Result<()> {
 /// Writes bytes to stdout.
 pub fn write_stdout(bytes: &[u8]) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(|source| Error::Save { to: "stdout".to_owned(), source })
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|source| Error::Save {
+        what: "output",
+        to: "stdout".to_owned(),
+        source,
+    })
 }
 
 /// Writes a file beside its place and moves it there, so that nobody sees half of it.
@@ -183,7 +186,7 @@ pub fn save(path: &str, bytes: &[u8]) -> Result<()> {
     result.map_err(|source| {
         // What is left of it, if anything, is of no use; the first error is the one to report.
         let _ = fs::remove_file(&partial);
-        Error::Save { to: path.to_owned(), source }
+        Error::Save { what: "output", to: path.to_owned(), source }
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use attention::Attention;
 use serde_json::{json, Value};
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::format;
 use crate::mechanism::{Mechanism, Parameters};
@@ -41,8 +42,6 @@ pub struct Arguments {
     json: bool,
 }
 
-const PARAMETERS: Parameters = Parameters { num_heads: 8, curvature: 1.0 };
-
 /// One combination, ready to run.
 struct Case {
     attention: Box<dyn Attention>,
@@ -60,14 +59,12 @@ struct Times {
 }
 
 /// Validates everything, then measures, then prints and writes.
-pub fn run(given: &Arguments, verbose: bool) -> Result<()> {
-    let cases = cases(given)?;
+pub fn run(given: &Arguments, config: &Config) -> Result<()> {
+    let cases = cases(given, &Parameters::of(config)?)?;
     let mut table = header();
     let mut results = Vec::new();
     for case in &cases {
-        if verbose {
-            eprintln!("{}, {} numbers, {} keys", case.attention.kind(), case.dim, case.neighbors);
-        }
+        tracing::debug!("{}, {} numbers, {} keys", case.attention.kind(), case.dim, case.neighbors);
         let times = measure(case, given.iterations)?;
         table += &line(case, &times);
         results.push(entry(case, &times));
@@ -80,17 +77,17 @@ pub fn run(given: &Arguments, verbose: bool) -> Result<()> {
     let text = format!("{report:#}\n");
     if let Some(path) = &given.output {
         format::save(path, text.as_bytes())?;
-        eprintln!("Results saved to {path}");
+        tracing::info!("Results saved to {path}");
     }
     format::write_stdout(if given.json { text.as_bytes() } else { table.as_bytes() })
 }
 
-fn cases(given: &Arguments) -> Result<Vec<Case>> {
+fn cases(given: &Arguments, parameters: &Parameters) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for mechanism in &given.types {
         for dim in &given.dims {
             for neighbors in &given.neighbors {
-                let attention = mechanism.build(*dim, &PARAMETERS)?;
+                let attention = mechanism.build(*dim, parameters)?;
                 if *neighbors == 0 || neighbors.checked_mul(*dim).is_none() {
                     return Err(Error::Usage(format!("--neighbors: {neighbors} is out of range")));
                 }
@@ -210,6 +207,10 @@ mod tests {
         benchmark: Arguments,
     }
 
+    fn parameters() -> Parameters {
+        Parameters::of(&crate::config::Sources::default().load().unwrap()).unwrap()
+    }
+
     fn given(words: &[&str]) -> Arguments {
         Line::try_parse_from([&["benchmark"], words].concat()).unwrap().benchmark
     }
@@ -222,13 +223,13 @@ mod tests {
         assert_eq!(given.dims, [128, 256, 512]);
         assert_eq!(given.neighbors, [100, 500, 1000]);
         assert_eq!(given.iterations, 1000);
-        assert_eq!(cases(&given).unwrap().len(), 27);
+        assert_eq!(cases(&given, &parameters()).unwrap().len(), 27);
     }
 
     #[test]
     fn everything_is_validated_before_anything_runs() {
-        assert!(matches!(cases(&given(&["--neighbors", "10,0"])), Err(Error::Usage(_))));
-        assert!(matches!(cases(&given(&["--dims", "128,12"])), Err(Error::Compute(_))));
+        assert!(matches!(cases(&given(&["--neighbors", "10,0"]), &parameters()), Err(Error::Usage(_))));
+        assert!(matches!(cases(&given(&["--dims", "128,12"]), &parameters()), Err(Error::Compute(_))));
         assert!(Line::try_parse_from(["benchmark", "--iterations", "0"]).is_err());
     }
 
@@ -241,7 +242,7 @@ mod tests {
     #[test]
     fn every_mechanism_accepts_the_random_data() {
         let words = ["--types", "scaled-dot-product,multi-head,hyperbolic,linear,cross,self", "--dims", "8"];
-        for case in cases(&given(&words)).unwrap() {
+        for case in cases(&given(&words), &parameters()).unwrap() {
             assert!(measure(&case, 2).unwrap().min >= 0.0);
         }
     }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal};
 use attention::{Attention, Options};
 use serde_json::json;
 
+use crate::config::{Config, Sources};
 use crate::error::{Error, Result};
 use crate::format::{self, Format, Tensor};
 use crate::mechanism::{Mechanism, Parameters};
@@ -34,8 +35,8 @@ pub struct Arguments {
     #[arg(long, value_name = "K")]
     neighbors: Option<usize>,
     /// Heads of multi-head attention.
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    num_heads: usize,
+    #[arg(long, value_name = "N")]
+    num_heads: Option<u32>,
     /// Length of a query.
     #[arg(long, value_name = "N")]
     hidden_dim: Option<usize>,
@@ -56,6 +57,13 @@ pub struct Arguments {
     stdin_format: Format,
 }
 
+impl Arguments {
+    /// Hands the flags to the configuration.
+    pub fn set(&self, sources: &mut Sources) {
+        sources.flag("attention.num_heads", self.num_heads);
+    }
+}
+
 /// The tensors of a call, checked against each other as far as their files tell.
 struct Inputs {
     queries: Vec<f32>,
@@ -66,20 +74,18 @@ struct Inputs {
 }
 
 /// Computes and writes.
-pub fn run(given: &Arguments, verbose: bool) -> Result<()> {
+pub fn run(given: &Arguments, config: &Config) -> Result<()> {
     check(given)?;
     let inputs = load(given)?;
-    let parameters = Parameters { num_heads: given.num_heads, curvature: given.curvature };
+    let parameters = Parameters { curvature: given.curvature, ..Parameters::of(config)? };
     let mechanism = given.attention_type.build(inputs.dim, &parameters)?;
-    eprintln!("Computing {}", mechanism.kind());
-    if verbose {
-        eprintln!("queries of length {}, {} kernel", inputs.dim, mechanism.kernel());
-    }
+    tracing::info!("Computing {}", mechanism.kind());
+    tracing::debug!("queries of length {}, {} kernel", inputs.dim, mechanism.kernel());
     let result = attend(&*mechanism, &inputs, given)?;
     let rows = inputs.queries.len() / inputs.dim;
     let columns = result.len() / rows.max(1);
     save(given, mechanism.kind(), &result, columns)?;
-    eprintln!(
+    tracing::info!(
         "Done: {} values ({rows} x {columns}) to {}",
         result.len(),
         given.output.as_deref().unwrap_or("stdout")

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::format;
 
 /// List the mechanisms.
-#[derive(clap::Args)]
+#[derive(clap::Args, Debug)]
 pub struct Arguments {
     /// Print a JSON array.
     #[arg(long)]

@@ -1,5 +1,6 @@
-//! The subcommands, one a file.
+//! The commands, one a file.
 
 pub mod benchmark;
 pub mod compute;
 pub mod features;
+pub mod serve;
