@@ -270,6 +270,7 @@ impl Head<'_> {
             depth: widths.key,
             c: scores,
             c_stride: SCORES,
+            ahead: [&[]; 2],
         });
         let rows = scores.chunks_exact_mut(SCORES).zip(partials.iter_mut()).zip(visible);
         for (i, ((row, partial), visible)) in rows.enumerate() {
@@ -292,6 +293,7 @@ impl Head<'_> {
                 depth: len.min(seen - start),
                 c: products,
                 c_stride: widths.stride,
+                ahead: [&[]; 2],
             });
             for (partial, products) in partials.iter_mut().zip(products.chunks_exact(widths.stride)) {
                 kernel.add(products, &mut partial.total);

@@ -6,10 +6,45 @@
 
 use super::panels::Matrices;
 use super::vector::Vector;
+use core::ops::Range;
+use core::ptr;
 
 /// Columns of a panel: what the micro-kernel takes from each of its rows in one step.
 pub(crate) const fn panel_width<V: Vector>() -> usize {
     2 * V::LANES
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for far memory, a cache line a step of the product: far fewer would come too late, all at once would have to
+/// wait for each other.
+struct Ahead {
+    part: Range<*const u8>,
+    then: Range<*const u8>,
+}
+
+impl Ahead {
+    fn new(parts: [&[f32]; 2]) -> Self {
+        let [part, then] =
+            parts.map(|part| part.as_ptr_range()).map(|part| part.start.cast()..part.end.cast());
+        Ahead { part, then }
+    }
+
+    /// # Safety
+    ///
+    /// The set is available.
+    #[inline(always)]
+    unsafe fn step<V: Vector>(&mut self) {
+        if self.part.start >= self.part.end {
+            self.part = core::mem::replace(&mut self.then, ptr::null()..ptr::null());
+        }
+        if self.part.start < self.part.end {
+            // SAFETY: by the caller's promise.
+            unsafe { V::prefetch(self.part.start) };
+            self.part.start = self.part.start.wrapping_add(LINE);
+        }
+    }
 }
 
 /// `c = a · b`.
@@ -21,7 +56,8 @@ pub(crate) const fn panel_width<V: Vector>() -> usize {
 pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
     let width = panel_width::<V>();
     let panels = matrices.panels(width);
-    let Matrices { a, a_stride, a_step, rows, b, b_rows, depth, c, c_stride } = matrices;
+    let Matrices { a, a_stride, a_step, rows, b, b_rows, depth, c, c_stride, ahead } = matrices;
+    let mut ahead = Ahead::new(ahead);
     for panel in 0..panels {
         // SAFETY: all rows and panels lie inside the slices, by the caller's promise.
         unsafe {
@@ -32,20 +68,36 @@ pub(crate) unsafe fn multiply<V: Vector>(matrices: Matrices<'_>) {
                 let (a, place) = at(row);
                 let c = c.as_mut_ptr().add(place);
                 match V::ROWS {
-                    12 => tile::<V, 12>(a, [a_stride, a_step], b, depth, c, c_stride),
-                    6 => tile::<V, 6>(a, [a_stride, a_step], b, depth, c, c_stride),
-                    _ => tile::<V, 4>(a, [a_stride, a_step], b, depth, c, c_stride),
+                    12 => tile::<V, 12>(a, [a_stride, a_step], b, depth, c, c_stride, &mut ahead),
+                    6 => tile::<V, 6>(a, [a_stride, a_step], b, depth, c, c_stride, &mut ahead),
+                    _ => tile::<V, 4>(a, [a_stride, a_step], b, depth, c, c_stride, &mut ahead),
                 }
                 row += if V::ROWS == 12 || V::ROWS == 6 { V::ROWS } else { 4 };
             }
             while row + 3 <= rows {
                 let (a, place) = at(row);
-                tile::<V, 3>(a, [a_stride, a_step], b, depth, c.as_mut_ptr().add(place), c_stride);
+                tile::<V, 3>(
+                    a,
+                    [a_stride, a_step],
+                    b,
+                    depth,
+                    c.as_mut_ptr().add(place),
+                    c_stride,
+                    &mut ahead,
+                );
                 row += 3;
             }
             while row < rows {
                 let (a, place) = at(row);
-                tile::<V, 1>(a, [a_stride, a_step], b, depth, c.as_mut_ptr().add(place), c_stride);
+                tile::<V, 1>(
+                    a,
+                    [a_stride, a_step],
+                    b,
+                    depth,
+                    c.as_mut_ptr().add(place),
+                    c_stride,
+                    &mut ahead,
+                );
                 row += 1;
             }
         }
@@ -65,6 +117,7 @@ unsafe fn tile<V: Vector, const R: usize>(
     depth: usize,
     c: *mut f32,
     c_stride: usize,
+    ahead: &mut Ahead,
 ) {
     // SAFETY: the caller promises R rows of a and c, and `depth` rows of one panel.
     unsafe {
@@ -73,6 +126,7 @@ unsafe fn tile<V: Vector, const R: usize>(
         for p in 0..depth {
             let from = b.add(p * 2 * V::LANES);
             let (b0, b1) = (V::load(from), V::load(from.add(V::LANES)));
+            ahead.step::<V>();
             for r in 0..R {
                 let x = V::splat(*a.add(r * a_stride + p * a_step));
                 left[r] = x.mul_add(b0, left[r]);

@@ -24,6 +24,8 @@ pub(crate) struct Matrices<'a> {
     pub c: &'a mut [f32],
     /// Elements from one row of c to the next.
     pub c_stride: usize,
+    /// What will be read next from far memory: asked for during the product.
+    pub ahead: [&'a [f32]; 2],
 }
 
 impl Matrices<'_> {

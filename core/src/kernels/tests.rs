@@ -173,6 +173,7 @@ fn matrices_are_multiplied_exactly() {
                     depth,
                     c: &mut c,
                     c_stride,
+                    ahead: [&[]; 2],
                 });
                 // The same matrix, transposed in memory.
                 let mut flipped = vec![0.0; (rows + 1) * depth];
@@ -191,6 +192,8 @@ fn matrices_are_multiplied_exactly() {
                     depth,
                     c: &mut again,
                     c_stride,
+                    // Asking ahead changes nothing.
+                    ahead: [&a, &b],
                 });
                 assert_eq!(again, c, "{}", kernel.name());
                 for row in 0..rows {

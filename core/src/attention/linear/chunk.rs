@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 pub(crate) struct Chunk<'a> {
     pub keys: Rows<'a>,
     pub values: Rows<'a>,
-    tensor: Tensor<'a>,
+    tensors: [Tensor<'a>; 2],
     allowed: Pick<'a>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> Chunk<'a> {
         Chunk {
             keys: Rows::packed(keys, shape.dim),
             values: Rows::packed(values, shape.value_dim),
-            tensor: values,
+            tensors: [keys, values],
             allowed,
         }
     }
@@ -52,13 +52,24 @@ impl<'a> Chunk<'a> {
         self.allowed.part(before(start), before(end).saturating_sub(before(start)))
     }
 
+    /// The picked keys and values where they stand together in memory as `f32`, else nothing.
+    pub fn stored(&self, pick: Pick<'_>) -> [&'a [f32]; 2] {
+        [(self.tensors[0], self.keys.width()), (self.tensors[1], self.values.width())].map(
+            |(tensor, width)| match (tensor, pick) {
+                (Tensor::F32(data), Pick::Range { start, len }) => {
+                    data.get(start * width..(start + len) * width).unwrap_or(&[])
+                }
+                _ => &[],
+            },
+        )
+    }
+
     /// The picked values in `f32`, row by row: where they stand, or copied to the buffer.
     pub fn values_of<'b>(&'b self, pick: Pick<'_>, buffer: &'b mut Vec<f32>) -> &'b [f32] {
-        let width = self.values.width();
-        if let (Tensor::F32(values), Pick::Range { start, len }) = (self.tensor, pick) {
-            return values.get(start * width..(start + len) * width).unwrap_or(&[]);
+        match self.stored(pick) {
+            [_, []] => copied(self.values, pick, buffer),
+            [_, values] => values,
         }
-        copied(self.values, pick, buffer)
     }
 }
 

@@ -121,6 +121,7 @@ impl Map<'_> {
             depth: dim,
             c: room(&mut out.elements, pick.len() * out.stride),
             c_stride: out.stride,
+            ahead: [&[]; 2],
         });
     }
 }

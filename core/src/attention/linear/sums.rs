@@ -90,11 +90,18 @@ impl Sums {
     /// Adds the picked keys: in `f32` over a block, in `f64` from block to block.
     pub(super) fn absorb(&mut self, map: Map<'_>, chunk: &Chunk<'_>, pick: Pick<'_>, scratch: &mut Scratch) {
         for from in (0..pick.len()).step_by(BLOCK) {
-            self.absorb_block(map, chunk, pick.part(from, BLOCK), scratch);
+            let next = pick.part(from + BLOCK, BLOCK);
+            self.absorb_block(map, chunk, [pick.part(from, BLOCK), next], scratch);
         }
     }
 
-    fn absorb_block(&mut self, map: Map<'_>, chunk: &Chunk<'_>, block: Pick<'_>, scratch: &mut Scratch) {
+    fn absorb_block(
+        &mut self,
+        map: Map<'_>,
+        chunk: &Chunk<'_>,
+        [block, next]: [Pick<'_>; 2],
+        scratch: &mut Scratch,
+    ) {
         let kernel = map.kernel;
         let (width, value_dim) = (self.features.len(), chunk.values.width());
         let stride = kernel.padded(width);
@@ -122,6 +129,7 @@ impl Sums {
             depth: block.len(),
             c: products,
             c_stride: stride,
+            ahead: chunk.stored(next),
         });
         for (sums, products) in self.products.chunks_exact_mut(width).zip(products.chunks_exact(stride)) {
             kernel.add(products.get(..width).unwrap_or(products), sums);

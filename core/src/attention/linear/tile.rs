@@ -92,6 +92,7 @@ impl Tile {
             depth: self.width,
             c: room(&mut self.products, count * self.stride),
             c_stride: self.stride,
+            ahead: [&[]; 2],
         });
     }
 
@@ -124,6 +125,7 @@ impl Tile {
             depth: width,
             c: scores,
             c_stride: stride,
+            ahead: [&[]; 2],
         });
         for (row, (scores, norm)) in scores.chunks_exact_mut(stride).zip(&mut self.norms).enumerate() {
             let (seen, unseen) = scores.split_at_mut(chunk.pick(common, visible(row)).len());
@@ -156,6 +158,7 @@ impl Tile {
             depth: pick.len(),
             c: products,
             c_stride: self.stride,
+            ahead: [&[]; 2],
         });
         self.products.iter_mut().zip(products).for_each(|(sum, x)| *sum += *x);
     }
