@@ -21,7 +21,7 @@ STAGES = {
     "bench",
     "dist",
     "toolchain",
-    "package",
+    "packages",
     "verify",
     "release",
     "report",

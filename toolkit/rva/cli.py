@@ -89,15 +89,9 @@ def build(
     table = matrix.load(root)
     targets = _select(table, target, exclude)
     _check_profile(profile)
+    cpus = jobs or host.detect().cpus
     outcome = workflow.build(
-        root,
-        table,
-        targets,
-        profile=profile,
-        jobs=jobs or host.detect().cpus,
-        keep_going=keep_going,
-        with_smoke=smoke,
-        log=log,
+        root, table, targets, profile=profile, jobs=cpus, keep_going=keep_going, with_smoke=smoke, log=log
     )
     if export is not None:
         workflow.export(root, outcome.manifest, targets, export.absolute())
@@ -110,6 +104,33 @@ def build(
     if code == Unavailable.code:
         log.error("--strict: these rows cannot be built here: " + ", ".join(report.unavailable(final.rows)))
     raise typer.Exit(code)
+
+
+@app.command()
+def package(
+    target: TargetOption = None,
+    exclude: ExcludeOption = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="a package that is lacking or incomplete fails the run (exit 5)")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Turn what was built into what registries and people take, in dist/packages. Builds nothing.
+
+    Examples: rva package; rva package --target napi --strict; rva package --json
+    """
+    from rva import workflow
+
+    root = _root()
+    table = matrix.load(root)
+    made = workflow.package(root, table, _select(table, target, exclude), _log(quiet, verbose))
+    if as_json:
+        _print(to_json(made))
+    elif not quiet:
+        _print(report.package_table(made, colour=wants_colour(sys.stdout), width=_width()))
+    raise typer.Exit(Unavailable.code if strict and made.gaps else 0)
 
 
 @app.command()
@@ -147,14 +168,7 @@ def doctor(target: TargetOption = None, as_json: JsonOption = False) -> None:
         _print(to_json(checks))
     else:
         rows = [(c.name, c.status, c.version, c.source, f"{len(c.rows)} rows", c.fix or c.note) for c in checks]
-        _print(
-            report.table(
-                ("tool", "status", "version", "from", "needed by", "note"),
-                rows,
-                colour=wants_colour(sys.stdout),
-                width=_width(),
-            )
-        )
+        _table(("tool", "status", "version", "from", "needed by", "note"), rows)
 
 
 @app.command()
@@ -216,11 +230,7 @@ def test(
         _print(to_json(outcome))
     else:
         rows = [(c.stage, c.name, c.status, f"{c.duration_s:.1f} s", c.reason) for c in outcome.checks]
-        _print(
-            report.table(
-                ("stage", "check", "status", "time", "note"), rows, colour=wants_colour(sys.stdout), width=_width()
-            )
-        )
+        _table(("stage", "check", "status", "time", "note"), rows)
         passed, failed, idle = (sum(c.status == s for c in outcome.checks) for s in ("pass", "fail", "not-run"))
         _print(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
     raise typer.Exit(0 if all(c.status != "fail" for c in outcome.checks) else errors.CheckFailed.code)
@@ -373,6 +383,10 @@ def _log(quiet: bool, verbose: bool) -> Log:
 def _width() -> int:
     # In a pipe, lines are as long as they need to be.
     return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 220
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    _print(report.table(head, rows, colour=wants_colour(sys.stdout), width=_width()))
 
 
 def _print(text: str) -> None:

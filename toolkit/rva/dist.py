@@ -14,6 +14,8 @@ from rva.model import Artifact, Manifest, RowPlan, to_json
 from rva.store import Store, StoredRow
 
 MANIFEST = "manifest.json"
+# Made from what lies beside it: gone as soon as that changes, and no business of the rows' manifest.
+PACKAGES = "packages"
 EXECUTABLE = frozenset({"executable", "addon", "shared"})
 
 Seal = tuple[int, int, int]
@@ -53,6 +55,7 @@ class Dist:
         if not stale and not extra and self.manifest() == manifest:
             return manifest
         # From here until the new manifest is there, nothing claims to describe dist/.
+        files.remove(self._dist / PACKAGES)
         files.remove(self._dist / MANIFEST)
         for path in extra:
             files.remove(path)
@@ -82,10 +85,15 @@ class Dist:
             known = self._index[artifact.path] = (seal, content.sha256(path))
         return known[1] == artifact.sha256
 
+    def damaged(self, manifest: Manifest) -> list[str]:
+        """The files of a manifest that are missing or not what it says."""
+        return [a.path for a in manifest.artifacts if not self._intact(a)]
+
     def _unlisted(self, artifacts: Sequence[Artifact]) -> list[Path]:
         listed = {a.path for a in artifacts} | {MANIFEST}
         found = (Path(folder) / name for folder, _, names in os.walk(self._dist) for name in names)
-        return [path for path in found if path.relative_to(self._dist).as_posix() not in listed]
+        loose = [path for path in found if path.relative_to(self._dist).as_posix() not in listed]
+        return [path for path in loose if path.relative_to(self._dist).parts[0] != PACKAGES]
 
     def _remove_empty_folders(self) -> None:
         for folder in sorted((p for p in self._dist.rglob("*") if p.is_dir()), reverse=True):

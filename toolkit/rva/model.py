@@ -18,6 +18,7 @@ RecipeName = Literal[
 Kind = Literal[
     "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"
 ]  # fmt: skip
+PackageKind = Literal["npm"]
 Build = Literal["native", "cross", "stand-in"]
 Status = Literal["current", "build", "unavailable"]
 
@@ -278,6 +279,69 @@ class Report(Struct, frozen=True):
     seconds: float
     manifest: str = "dist/manifest.json"
     exit_code: int = 0
+
+
+class Part(Struct, frozen=True):
+    """One file of a package: copied from ``source``, a path below the checkout, or written from ``text``."""
+
+    path: str
+    source: str = ""
+    text: str = ""
+    executable: bool = False
+
+
+class Package(Struct, frozen=True):
+    """One thing that a registry or a person takes, as data: what it is made of and how it is packed.
+
+    ``file`` is its path below dist/packages. ``build`` is stand-in where a part of it is one: such a package is for
+    trying out on this machine and carries a mark that keeps registries from taking it.
+    """
+
+    file: str
+    kind: PackageKind
+    name: str
+    rows: tuple[str, ...]
+    parts: tuple[Part, ...]
+    build: Literal["release", "stand-in"] = "release"
+
+
+class Gap(Struct, frozen=True):
+    """A package that was not made, or lacks something, why, and what to do."""
+
+    package: str
+    reason: str
+    fix: str = ""
+
+
+class PackagePlan(Struct, frozen=True):
+    """Every package that the finished rows give, and every one that they do not."""
+
+    version: str
+    commit: str
+    packages: tuple[Package, ...]
+    gaps: tuple[Gap, ...]
+
+
+class Packed(Struct, frozen=True):
+    """One finished package."""
+
+    file: str
+    kind: PackageKind
+    name: str
+    rows: tuple[str, ...]
+    build: Literal["release", "stand-in"]
+    size: int
+    sha256: str
+
+
+class PackageManifest(Struct, frozen=True):
+    """dist/packages/manifest.json: every finished package, written last."""
+
+    version: str
+    commit: str
+    packages: tuple[Packed, ...]
+    gaps: tuple[Gap, ...]
+    schema_version: int = 1
 
 
 def to_json(value: object) -> str:

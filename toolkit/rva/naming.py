@@ -148,6 +148,33 @@ def pep440(version: str) -> str:
         return version
 
 
+def npm_package(package: str, triple: str) -> str:
+    """Name of the npm package that holds one platform's addon, as the napi CLI spells it."""
+    return f"{package}-{addon_abi(triple)}"
+
+
+def npm_tarball(package: str, version: str) -> str:
+    """File name that `npm pack` gives a package: a scope's sign goes, its slash becomes a dash."""
+    return f"{package.lstrip('@').replace('/', '-')}-{version}.tgz"
+
+
+def npm_libc(libc: str) -> str:
+    """The C library as npm's `libc` field spells it; empty where npm has no word for it."""
+    return libc if libc in ("glibc", "musl") else ""
+
+
+def package_file(file: str, *, stand_in: bool) -> str:
+    """Where a package lies below dist/packages; what holds a stand-in is kept apart."""
+    return f"stand-in/{file}" if stand_in else file
+
+
+def floor(system: str, libc: str, version: str) -> str:
+    """The oldest system that a row promises to run on, as people say it."""
+    if libc == "glibc":
+        return f"glibc {version}"
+    return f"macOS {version}" if system == "darwin" else "any" if libc == "musl" else "Windows 10"
+
+
 def dist_folder(family: str, row: str, *, stand_in: bool) -> str:
     """Where a row's files lie, below dist/."""
     return f"stand-in/{row}" if stand_in else f"{family}/{row}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 
-from rva.model import Matrix, Plan, Report, RowPlan, RowResult, Smoke
+from rva import naming
+from rva.model import Matrix, PackageManifest, Plan, Report, RowPlan, RowResult, Smoke
 
 Cell = str
 _STYLE = {
@@ -32,6 +33,14 @@ def build_table(report: Report, *, colour: bool, width: int) -> str:
     head = ("row", "build", "status", "files", "size", "time", "reference cases")
     text = table(head, lines, colour=colour, width=width)
     return text + _notes(report) + f"\n{_counts(r.status for r in report.rows)}; {report.seconds:.1f} s\n"
+
+
+def package_table(made: PackageManifest, *, colour: bool, width: int) -> str:
+    """One line a package, then what is lacking and why."""
+    rows = [(p.file, p.kind, p.build, human(p.size), p.sha256[:12]) for p in made.packages]
+    text = table(("package", "kind", "build", "size", "SHA-256"), rows, colour=colour, width=width)
+    text += _grouped(("lacking", gap.reason, gap.fix, gap.package) for gap in made.gaps)
+    return text + f"\n{len(made.packages)} packages in dist/packages, {len(made.gaps)} remarks\n"
 
 
 def _result_line(row: RowResult, smoke: Smoke | None) -> tuple[Cell, ...]:
@@ -97,7 +106,7 @@ def matrix_markdown(matrix: Matrix) -> str:
     for t in matrix.targets:
         if t.recipe in columns:
             triples.setdefault(t.triple, {})[t.recipe] = t.priority
-    floors = {t.triple: _floor(t.os, t.libc, t.floor) for t in matrix.targets}
+    floors = {t.triple: naming.floor(t.os, t.libc, t.floor) for t in matrix.targets}
     for triple, cells in triples.items():
         lines.append("| " + " | ".join([f"`{triple}`", floors[triple], *[cells.get(c, "") for c in columns]]) + " |")
     lines += ["", "| everywhere | row | priority |", "| --- | --- | --- |"]
@@ -105,12 +114,6 @@ def matrix_markdown(matrix: Matrix) -> str:
         if t.recipe not in columns:
             lines.append(f"| {t.recipe} | `{t.id}` | {t.priority} |")
     return "\n".join(lines) + "\n"
-
-
-def _floor(system: str, libc: str, floor: str) -> str:
-    if libc == "glibc":
-        return f"glibc {floor}"
-    return f"macOS {floor}" if system == "darwin" else "any" if libc == "musl" else "Windows 10"
 
 
 def human(size: int) -> str:

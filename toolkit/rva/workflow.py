@@ -16,9 +16,11 @@ from msgspec import Struct
 from rva import bench as benches
 from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
 from rva import plan as planning
-from rva.errors import CheckFailed, RvaError, UsageError
+from rva.errors import CheckFailed, DiskError, RvaError, UsageError
 from rva.log import Log
-from rva.model import Check, Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
+from rva.model import Check, Manifest, Matrix, PackageManifest, Plan, Report, RowPlan, Smoke, Target
+from rva.packages import plan as packaging
+from rva.packages import write as packages
 from rva.recipes import base as recipes
 from rva.store import Store
 
@@ -79,6 +81,23 @@ def export(root: Path, manifest: Manifest, targets: Sequence[Target], folder: Pa
         if artifact.id in wanted and artifact.build != "stand-in":
             target = folder / naming.export_folder(artifact.id) / Path(artifact.path).name
             files.copy(root / "dist" / artifact.path, target, executable=artifact.kind in dist.EXECUTABLE)
+
+
+def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> PackageManifest:
+    """Turn the finished rows of dist/ into packages; nothing is built."""
+    with one_run(root, log):
+        place = dist.Dist(root)
+        manifest = place.manifest()
+        if manifest is None:
+            raise UsageError("dist/ holds no finished build", fix="run `rva build` first")
+        damaged = place.damaged(manifest)
+        if damaged:
+            raise DiskError(f"{damaged[0]} is missing or was changed after it was built", fix="run `rva build` again")
+        inventory = _inventory(root, table)
+        if "npm" not in inventory.tools:
+            inventory = _provide({"npm"}, inventory, log)
+        made = packaging.make(root, table, manifest, targets)
+        return packages.write(made, root, toolchain.environment(inventory, {"npm"}), log)
 
 
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:

@@ -1,0 +1,225 @@
+"""The npm packages of dist/packages, installed in clean folders as a user would and run on the reference cases.
+
+python tests/package/npm.py
+
+Shows besides: what the loader says where no addon is installed, where one is of another version, damaged or for
+another system; that both kinds of import give one and the same thing; that packing twice gives the same bytes; and
+that the platform packages agree with those the napi CLI would write, in all but what it leaves out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ROOT / "dist" / "packages"
+MAIN = "ruvector-attention"
+# What the napi CLI's packages lack or have beside ours, and why.
+OURS = {
+    "libc": "the napi CLI leaves it out for armv7",
+    "description": "tells the platform",
+    "repository": "the napi CLI takes it from the binding's package.json, we from platforms.toml",
+    "private": "marks a stand-in",
+    "standIn": "marks a stand-in",
+}
+THEIRS = {
+    "keywords": "the main package has them",
+    "files": "the folder holds nothing else",
+    "publishConfig": "a release's matter",
+}
+
+
+def run(argv: list[str], cwd: Path, *, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+    """One command; its words are shown where it fails and was not to."""
+    done = subprocess.run(argv, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{argv} in {cwd}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def package() -> dict[str, Any]:
+    """Make dist/packages; returns its manifest."""
+    return json.loads(run([str(ROOT / "rva"), "package", "-t", "napi", "-t", "wasm", "--json"], ROOT).stdout)
+
+
+def tarballs(manifest: dict[str, Any]) -> dict[str, Path]:
+    """Name of a published package -> its tarball."""
+    return {
+        p["name"]: PACKAGES / p["file"] for p in manifest["packages"] if p["kind"] == "npm" and p["build"] == "release"
+    }
+
+
+def host_package() -> str:
+    """The platform package that this machine's Node.js needs."""
+    say = "const r=process.report.getReport().header; console.log(process.platform, process.arch, r.glibcVersionRuntime ? 'gnu' : 'musl')"
+    system, cpu, libc = run(["node", "-p", f"{say}; ''"], ROOT).stdout.split()
+    tail = {"linux": f"-{libc}", "win32": "-msvc", "darwin": ""}[system]
+    return f"{MAIN}-{system}-{cpu}{tail}"
+
+
+@contextmanager
+def installed(*files: Path) -> Iterator[Path]:
+    """A clean project that depends on these tarballs and on nothing else."""
+    with tempfile.TemporaryDirectory(prefix="rva-npm-") as name:
+        folder = Path(name)
+        (folder / "package.json").write_text('{"private": true}\n')
+        options = ["--offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        run(["npm", "install", *options, *map(str, files)], folder, npm_config_cache=str(folder / ".npm"))
+        yield folder
+
+
+def cases(folder: Path) -> int:
+    """Replays the reference cases through the installed package; returns how many there were."""
+    shutil.copy(ROOT / "tests" / "smoke" / "cases.cjs", folder)
+    (folder / "replay.cjs").write_text(
+        (ROOT / "tests" / "smoke" / "node.cjs")
+        .read_text()
+        .replace('require(only(folder, ".node"))', f"require({MAIN!r})")
+    )
+    done = run(["node", "replay.cjs", str(folder), str(ROOT / "tests" / "vectors" / "attention.json")], folder)
+    summary = json.loads(done.stdout.strip().splitlines()[-1])
+    assert summary["failed"] == 0 and summary["passed"] > 0, summary
+    return int(summary["passed"])
+
+
+def loads(files: dict[str, Path]) -> int:
+    """The main package with this machine's addon, by require and by import."""
+    with installed(files[MAIN], files[host_package()]) as folder:
+        same = (
+            'import * as all from "ruvector-attention"; import { createRequire } from "node:module";'
+            'const api = createRequire(import.meta.url)("ruvector-attention");'
+            "const apart = Object.keys(api).filter((name) => api[name] !== all[name]);"
+            "if (apart.length || !Object.keys(api).length) throw new Error(`apart: ${apart}`);"
+            "if (api.backend.name !== 'native') throw new Error(api.backend.reason);"
+        )
+        run(["node", "--input-type=module", "-e", same], folder)
+        return cases(folder)
+
+
+def refuses(files: dict[str, Path], name: str, spoil: Callable[[Path], None], *said: str) -> None:
+    """The loader's words where the host's package is spoilt."""
+    with installed(files[MAIN], files[host_package()]) as folder:
+        spoil(folder / "node_modules" / host_package())
+        script = "try { require('ruvector-attention') } catch (e) { console.log(e.code + '\\n' + e.message); process.exit(3) }"
+        done = run(["node", "-e", script], folder, check=False)
+        text = done.stdout
+        assert done.returncode == 3, f"{name}: loaded all the same\n{text}{done.stderr}"
+        for word in ("native_unavailable", *said):
+            assert word in text, f"{name}: {word!r} is not in\n{text}"
+
+
+def other_version(folder: Path) -> None:
+    """Makes the package one of a version that the main one does not ask for."""
+    path = folder / "package.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "0.0.9"}))
+
+
+def damaged(folder: Path) -> None:
+    """Makes the addon no library. One cut short would end the process: its missing pages are mapped all the same."""
+    [addon] = folder.glob("*.node")
+    addon.write_bytes(bytes(1000))
+
+
+def elsewhere(files: dict[str, Path]) -> Callable[[Path], None]:
+    """Puts another processor's addon in."""
+    other = next(n for n in files if "darwin" in n or "arm64" in n)
+
+    def spoil(folder: Path) -> None:
+        [addon] = folder.glob("*.node")
+        with installed_by_force(files[other]) as source:
+            shutil.copy(next(source.glob("*.node")), addon)
+
+    return spoil
+
+
+@contextmanager
+def installed_by_force(tarball: Path) -> Iterator[Path]:
+    """The content of a tarball that this machine's npm would refuse."""
+    with tempfile.TemporaryDirectory(prefix="rva-npm-") as name:
+        shutil.unpack_archive(tarball, name, "gztar", filter="data")
+        yield Path(name) / "package"
+
+
+def faults(files: dict[str, Path]) -> int:
+    """Every way in which the host's package may be wrong."""
+    name = host_package()
+    fix = f"npm install {name}@"
+    refuses(files, "absent", shutil.rmtree, f"{name} is not installed", fix, "optional", f"{MAIN}-wasm@")
+    refuses(files, "another version", other_version, "is version 0.0.9", fix)
+    refuses(files, "damaged", damaged, f"{name}, for ", fix)
+    refuses(files, "another system's", elsewhere(files), f"{name}, for ", fix)
+    return 4
+
+
+def digests() -> dict[str, str]:
+    """SHA-256 of every package."""
+    found = (p for p in sorted(PACKAGES.rglob("*")) if p.is_file())
+    return {p.relative_to(PACKAGES).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
+
+
+def same_bytes() -> int:
+    """Packs again under another umask, time zone, locale and home; returns how many files were the same."""
+    before = digests()
+    old = os.umask(0o077)
+    try:
+        with tempfile.TemporaryDirectory() as home:
+            argv = [str(ROOT / "rva"), "package", "-t", "napi", "-t", "wasm", "--quiet"]
+            cache = os.environ.get("RVA_CACHE_DIR") or str(Path.home() / ".cache" / "rva")
+            run(argv, ROOT, TZ="Asia/Kathmandu", LC_ALL="C", HOME=home, RVA_CACHE_DIR=cache)
+    finally:
+        os.umask(old)
+    after = digests()
+    assert before == after, sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+    return len(after)
+
+
+def agrees_with_napi(files: dict[str, Path]) -> int:
+    """Our platform packages beside those of `napi create-npm-dirs`: equal in every field that both have."""
+    binding = ROOT / "bindings" / "node"
+    with tempfile.TemporaryDirectory(prefix="rva-napi-") as name:
+        theirs = Path(name)
+        shutil.copy(binding / "package.json", theirs)
+        napi = str(binding / "node_modules" / ".bin" / "napi")
+        run([napi, "create-npm-dirs", "--cwd", str(theirs), "--npm-dir", "npm"], theirs)
+        checked = 0
+        for path in sorted((theirs / "npm").glob("*/package.json")):
+            made = json.loads(path.read_text())
+            if made["name"] not in files:
+                continue
+            with installed_by_force(files[made["name"]]) as folder:
+                ours = json.loads((folder / "package.json").read_text())
+                assert {"LICENSE-MIT", "LICENSE-APACHE", "README.md", ours["main"]} <= {
+                    p.name for p in folder.iterdir()
+                }
+            apart = {k for k in made.keys() | ours.keys() if made.get(k) != ours.get(k)} - OURS.keys() - THEIRS.keys()
+            assert not apart, {k: (made.get(k), ours.get(k)) for k in apart}
+            checked += 1
+    assert checked == len([n for n in files if n.startswith(f"{MAIN}-") and n != f"{MAIN}-wasm"])
+    return checked
+
+
+def main() -> int:
+    """Everything, on what dist/ holds."""
+    files = tarballs(package())
+    done = {
+        "cases": loads(files),
+        "refusals": faults(files),
+        "like_napi": agrees_with_napi(files),
+        "same_bytes": same_bytes(),
+    }
+    print(json.dumps(done))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""A plan of packages -> dist/packages: made in a temporary place, then renamed, so that it is whole or absent."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rva import content, files, shell
+from rva.errors import CheckFailed, ToolError
+from rva.inspect import tarball
+from rva.log import Log
+from rva.model import Package, PackageManifest, PackagePlan, Packed, Part, to_json
+
+FOLDER = "packages"
+MANIFEST = "manifest.json"
+SUMS = "SHA256SUMS"
+
+
+def write(plan: PackagePlan, root: Path, env: Mapping[str, str], log: Log) -> PackageManifest:
+    """Make every package of a plan and put them in the place of what dist/packages held before."""
+    stage = files.make_folder(root / ".rva" / "stage" / f"{os.getpid()}-packages")
+    try:
+        out = stage / "out"
+        _npm([p for p in plan.packages if p.kind == "npm"], root, stage, out, env, log)
+        packed = tuple(_packed(package, out) for package in plan.packages)
+        manifest = PackageManifest(plan.version, plan.commit, packed, plan.gaps)
+        files.write(out / SUMS, sums(packed))
+        files.write(out / MANIFEST, to_json(manifest))
+        place = root / "dist" / FOLDER
+        files.remove(place)
+        files.move_folder(out, place)
+    except OSError as error:
+        raise shell.from_os_error(error, "packing") from error
+    finally:
+        files.remove(stage)
+    return manifest
+
+
+def sums(packed: Sequence[Packed]) -> str:
+    """SHA256SUMS as `sha256sum --check` reads it: what is published, and nothing that stands in for it."""
+    return "".join(f"{p.sha256}  {p.file}\n" for p in packed if p.build == "release")
+
+
+def lay_out(parts: Sequence[Part], root: Path, folder: Path) -> None:
+    """Write the files of a package to a folder, with fixed modes whatever the user's umask is."""
+    for part in parts:
+        target = folder / part.path
+        if part.source:
+            files.copy(root / part.source, target, executable=part.executable)
+        else:
+            files.write(target, part.text)
+            target.chmod(0o755 if part.executable else 0o644)
+
+
+def _packed(package: Package, out: Path) -> Packed:
+    path = out / package.file
+    return Packed(
+        package.file,
+        package.kind,
+        package.name,
+        package.rows,
+        package.build,
+        path.stat().st_size,
+        content.sha256(path),
+    )
+
+
+def _npm(packages: Sequence[Package], root: Path, stage: Path, out: Path, env: Mapping[str, str], log: Log) -> None:
+    """One `npm pack` for all: starting npm takes longer than packing."""
+    if not packages:
+        return
+    npm = shutil.which("npm", path=env.get("PATH"))
+    if npm is None:
+        raise ToolError("npm was not found", fix="install Node.js, which brings it")
+    tarballs = files.make_folder(stage / "tarballs")
+    folders = []
+    for i, package in enumerate(packages):
+        lay_out(package.parts, root, stage / "npm" / str(i))
+        folders.append(f"./{i}")
+    # No setting of the user's may change what goes in, nor a script of a package run.
+    own = {f"npm_config_{name}config": str(stage / f"{name}.npmrc") for name in ("user", "global")}
+    for path in own.values():
+        files.write(Path(path), "")
+    own["npm_config_cache"] = str(stage / "cache")
+    options = ["--ignore-scripts", "--offline", "--loglevel=error", "--no-update-notifier"]
+    shell.run(
+        [npm, "pack", *folders, "--pack-destination", tarballs, *options],
+        cwd=stage / "npm",
+        env={**env, **own},
+        log=root / ".rva" / "logs" / "npm-pack.log",
+        on_line=log.detail,
+    )
+    for package in packages:
+        made = tarballs / Path(package.file).name
+        if not made.is_file():
+            raise CheckFailed(f"npm pack made no {made.name}", fix="see .rva/logs/npm-pack.log")
+        _refuse_other_content(made, package)
+        (out / package.file).parent.mkdir(parents=True, exist_ok=True)
+        made.replace(out / package.file)
+        (out / package.file).chmod(0o644)
+
+
+def _refuse_other_content(made: Path, package: Package) -> None:
+    """npm leaves out what `files` or an ignore file tells it to; a package holds what the plan says, all of it."""
+    wanted, found = {part.path for part in package.parts}, tarball.read(made.read_bytes()).files.keys()
+    if wanted != found:
+        lost, extra = ", ".join(sorted(wanted - found)), ", ".join(sorted(found - wanted))
+        raise CheckFailed(f"{made.name}: npm pack left out {lost or 'nothing'} and added {extra or 'nothing'}")
