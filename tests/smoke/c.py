@@ -47,7 +47,7 @@ def _folder_with(source: Path, unwanted: Sequence[str], work: Path) -> Path:
     return work
 
 
-def _replay(kind: str, library: Path, vectors: Path, work: Path) -> list[list[float]]:
+def _replay(kind: str, library: Path, vectors: Path, work: Path) -> list[Sequence[float] | str]:
     static = kind == "static"
     folder = _folder_with(library, SHARED if static else STATIC, work / kind)
     cases.only(folder, f"lib{LIBRARY}.a" if static else f"lib{LIBRARY}.*")

@@ -23,19 +23,26 @@ function agrees(got, expected) {
   );
 }
 
-/** Runs every case, prints the verdict as one JSON line, sets the exit code. */
-function replay(cases, compute) {
-  const failures = [];
+/**
+ * Runs every case, prints the verdict as one JSON line, sets the exit code.
+ * RVA_SMOKE_RECORD names a file that gets every result, for those who compare bindings.
+ */
+async function replay(cases, compute) {
+  const record = [];
   for (const testCase of cases) {
-    let good = false;
+    const name = `${testCase.kind}/${testCase.name}`;
     try {
-      good = agrees(compute(testCase), testCase.output.flat());
+      const got = Array.from(await compute(testCase));
+      record.push({ case: name, ok: agrees(got, testCase.output.flat()), got });
     } catch (error) {
-      console.error(`${testCase.kind}/${testCase.name}: ${error}`);
+      console.error(`${name}: ${error}`);
+      record.push({ case: name, ok: false, reason: String(error) });
     }
-    if (!good) failures.push(`${testCase.kind}/${testCase.name}`);
   }
+  const failures = record.filter((entry) => !entry.ok).map((entry) => entry.case);
   const passed = cases.length - failures.length;
+  // JSON has no NaN; a null in its place equals nothing either.
+  if (process.env.RVA_SMOKE_RECORD) fs.writeFileSync(process.env.RVA_SMOKE_RECORD, JSON.stringify(record));
   console.log(
     JSON.stringify({ passed, failed: failures.length, cases: cases.length, failures: failures.slice(0, 5) }),
   );
@@ -44,20 +51,22 @@ function replay(cases, compute) {
 
 /**
  * One case through the classes of a JavaScript binding, whose names `names` gives.
- * One query goes through forward, several go through forwardBatch as rows.
+ * One query goes through forward, several go through forwardBatch as rows. RVA_SMOKE_WAY=async takes the methods that
+ * end in Async.
  */
-function compute(api, names, testCase) {
+async function compute(api, names, testCase) {
+  const way = process.env.RVA_SMOKE_WAY === "async" ? "Async" : "";
   const options = {
     neighbors: testCase.neighbors,
     mask: testCase.mask && Uint8Array.from(testCase.mask, Number),
     causal: testCase.causal,
   };
   const dim = testCase.query?.[0].length;
-  const run = (attention) => {
+  const run = async (attention) => {
     const memory = [flat(testCase.keys), flat(testCase.values), options];
-    return testCase.query.length === 1
-      ? attention.forward(flat(testCase.query), ...memory)
-      : attention.forwardBatch(rows(testCase.query), ...memory).flatMap((row) => Array.from(row));
+    if (testCase.query.length === 1) return attention[`forward${way}`](flat(testCase.query), ...memory);
+    const results = await attention[`forwardBatch${way}`](rows(testCase.query), ...memory);
+    return results.flatMap((row) => Array.from(row));
   };
   const ball = () => new api[names.hyperbolic](testCase.curvature);
   switch (testCase.kind) {
@@ -66,7 +75,7 @@ function compute(api, names, testCase) {
     case "cross":
       return run(new api[names.cross](dim));
     case "self":
-      return new api[names.self](dim).forward(flat(testCase.query), options);
+      return new api[names.self](dim)[`forward${way}`](flat(testCase.query), options);
     case "multi_head":
       return run(names.makeMultiHead(api, testCase.num_heads, dim));
     case "hyperbolic":

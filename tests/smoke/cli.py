@@ -74,7 +74,7 @@ def replay(vectors: Path, run: Callable[[list[str], Path], None]) -> int:
 def main(argv: list[str]) -> int:
     folder, vectors = cases.arguments(argv)
     runner = cases.command("RVA_SMOKE_RUNNER", [])
-    program = cases.only(folder, PROGRAM, f"{PROGRAM}.exe")
+    program = cases.only(folder, PROGRAM, f"{PROGRAM}.exe", "*.wasm")
 
     def run(line: list[str], work: Path) -> None:
         # Output goes to a file: wine's console wants no pipe.

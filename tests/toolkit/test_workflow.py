@@ -191,7 +191,7 @@ def test_a_check_without_its_emulator_is_not_run(project: Path) -> None:
     """conftest makes any start of a process fail: nothing is fetched for it either."""
     check = Check("core-x", "package", ("x",), triple="wasm32-wasip1", system=("qemu-x",))
     table = msgspec.structs.replace(matrix.load(project), checks=(check,))
-    [verdict] = workflow._check_stage(project, table, "package", Log(0))
+    [verdict] = workflow._check_stage(project, table, table.checks, Log(0))
     assert (verdict.status, verdict.name) == ("not-run", "core-x") and "qemu-x was not found" in verdict.reason
     present = msgspec.structs.replace(check, system=("sh",))
     assert checks.not_run(present, {"PATH": "/bin"}) is None
@@ -232,3 +232,16 @@ def test_a_crash_of_the_index_files_is_not_fatal(project: Path, cache: Path) -> 
     (project / "dist/manifest.json").write_text(json.dumps({"schema_version": 9}))
     table = matrix.load(project)
     assert workflow.plan(project, table, table.targets, "release").rows
+
+
+def test_one_check_by_its_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, other = (Check(name, "lint", ("x",)) for name in ("wanted", "other"))
+    table = msgspec.structs.replace(matrix.load(project), checks=(wanted, other))
+    ran: list[str] = []
+    monkeypatch.setattr(
+        workflow, "_check_stage", lambda root, table, chosen, log: ran.extend(c.name for c in chosen) or []
+    )
+    workflow.test(project, table, ["wanted"], Log(0))
+    assert ran == ["wanted"]
+    with pytest.raises(UsageError, match="no stage or check is named 'wante'"):
+        workflow.test(project, table, ["wante"], Log(0))

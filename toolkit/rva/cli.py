@@ -212,7 +212,8 @@ def clean(
 @app.command()
 def test(
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="STAGE", help="lint, unit, build or package; may be repeated")
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="lint, unit, build, package or a check; may be repeated"),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -220,7 +221,7 @@ def test(
 ) -> None:
     """Run every check of the project: linters, unit tests, the whole build and its smoke tests.
 
-    Examples: rva test; rva test --only lint --only unit
+    Examples: rva test; rva test --only lint --only unit; rva test --only conformance
     """
     from rva import workflow
 

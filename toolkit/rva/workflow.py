@@ -149,19 +149,24 @@ def clean(root: Path, *, cache: bool, tools: bool) -> list[str]:
 
 
 def test(root: Path, table: Matrix, only: Sequence[str], log: Log) -> checks.TestReport:
-    """Every check, stage by stage; `build` is the whole matrix with its smoke tests."""
+    """Every check, stage by stage, or some by name; `build` is the whole matrix with its smoke tests."""
     stages = ("lint", "unit", "build", "package")
+    known = {stage: stage for stage in stages} | {check.name: check.stage for check in table.checks}
     for name in only:
-        if name not in stages:
-            raise UsageError(f"no stage is named {name!r}", fix=f"use one of {', '.join(stages)}")
+        if name not in known:
+            raise UsageError(f"no stage or check is named {name!r}", fix=f"use one of {', '.join(known)}")
+    wanted = [check for check in table.checks if not only or check.stage in only or check.name in only]
     verdicts: list[checks.Verdict] = []
     spent: dict[str, float] = {}
     for stage in stages:
-        if only and stage not in only:
+        if only and stage not in {known[name] for name in only}:
             continue
         started = time.monotonic()
         with log.stage(f"stage {stage}"):
-            verdicts += _build_stage(root, table, log) if stage == "build" else _check_stage(root, table, stage, log)
+            if stage == "build":
+                verdicts += _build_stage(root, table, log)
+            else:
+                verdicts += _check_stage(root, table, [check for check in wanted if check.stage == stage], log)
         spent[stage] = round(time.monotonic() - started, 1)
     return checks.TestReport(tuple(verdicts), spent)
 
@@ -331,10 +336,9 @@ def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
     return programs
 
 
-def _check_stage(root: Path, table: Matrix, stage: str, log: Log) -> list[checks.Verdict]:
+def _check_stage(root: Path, table: Matrix, wanted: Sequence[Check], log: Log) -> list[checks.Verdict]:
     here = dict(os.environ)
-    idle = {check.name: checks.not_run(check, here) for check in table.checks if check.stage == stage}
-    wanted = [check for check in table.checks if check.stage == stage]
+    idle = {check.name: checks.not_run(check, here) for check in wanted}
     needs = {name for check in wanted if idle[check.name] is None for name in _check_needs(check)}
     inventory = _inventory(root, table)
     if needs - inventory.tools.keys():
