@@ -12,7 +12,7 @@ export const VARIABLE = "RUVECTOR_ATTENTION_BACKEND";
  * @param native - Loads the addon and installs it.
  * @param wasm - Loads the installed package `ruvector-attention-wasm`.
  * @param wanted - One backend to use and no other; the value of `RUVECTOR_ATTENTION_BACKEND`.
- * @throws {@link AttentionError} with the code `unavailable` and both reasons.
+ * @throws {@link AttentionError} with the code `native_unavailable` where neither loads.
  */
 export function choose(native: () => Api, wasm: () => Api, wanted?: string): Api {
   if (wanted === "wasm") return because(wasm(), `${VARIABLE} is wasm`);
@@ -28,11 +28,15 @@ export function choose(native: () => Api, wasm: () => Api, wanted?: string): Api
   try {
     return because(wasm(), reason);
   } catch (error) {
-    const fix = "install the package for this platform (npm install without --omit=optional), or ruvector-attention-wasm";
-    throw new AttentionError(`${reason}\nruvector-attention-wasm did not load: ${textOf(error)}\nTo fix it: ${fix}`, "unavailable", "", {
-      cause: fault,
-    });
+    // The loader says how to get either; a WebAssembly package that is there and fails has a reason of its own.
+    const other = isAbsent(error) ? "" : `\nruvector-attention-wasm did not load either: ${textOf(error)}`;
+    const whole = fault instanceof Error ? fault.message : String(fault);
+    throw new AttentionError(`${whole}${other}`, "native_unavailable", "", { cause: fault });
   }
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === "MODULE_NOT_FOUND";
 }
 
 /** The same exports with another reason. */

@@ -130,7 +130,7 @@ export class Attention implements Disposable {
    * @throws {@link AttentionError} "Attention type not specified", "Hidden dimension not specified", or what is wrong with a parameter.
    */
   constructor(config: AttentionConfig) {
-    if (classes === undefined) throw new AttentionError("no backend is loaded", "unavailable");
+    if (classes === undefined) throw new AttentionError("no backend is installed");
     const filled = fill(config);
     this.type = resolve(filled);
     if (this.type === "linear" && filled.neighbors !== undefined) {
