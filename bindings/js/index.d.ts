@@ -13,6 +13,7 @@ import type {
   Mask,
   Matrix,
   Mechanism,
+  MultiHeadWeights,
   Rows,
   SelfMechanism,
   Source,
@@ -24,7 +25,7 @@ import type {
 export { AttentionError, type AttentionErrorCode } from "./js/cjs/errors.js";
 export { Attention, AttentionBuilder, AttentionType } from "./js/cjs/sdk.js";
 export type {
-  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Backend, CacheOptions, Mask, Matrix, Rows, Source, Stream,
+  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Backend, CacheOptions, Mask, Matrix, MultiHeadWeights, Rows, Source, Stream,
   Vector,
 };
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "js"))
@@ -26,6 +27,40 @@ LIES = {
     ("run_time_only__Kept", "undeclared"),
     ("declared_only__Kept_static", "promised"),
     ("run_time_only__Kept_static", "surplus"),
+}
+
+# What each example prints, line by line, as patterns.
+EXAMPLES = {
+    "basic.mjs": [
+        r"computed by native \(\w+\): .+",
+        "scaled dot-product: 3.2057 4.2057",
+        "the best key only:  1.0000 2.0000",
+        "without the first:  5.0000 6.0000",
+        "rows:               1.6605 2.6605",
+        "multi-head:         2.8622 5.0000",
+        "linear:             3.2246 4.2246",
+        "cross:              1.6605 2.6605",
+        "self, causal:       1.0000 0.0000 0.3302 0.6698 -0.4359 0.2840 0.0000 -0.3395",
+        "hyperbolic:         0.6244 0.0225",
+        "from the cache:     3.2057 4.2057",
+        "from the cache:     3.4362 4.4362",
+        r"refused \(length, query\): .+",
+    ],
+    "async.mjs": [
+        "32 results of 64 numbers; the event loop kept turning: true",
+        "as a batch the same: true",
+        "called off: no longer needed",
+    ],
+    "streaming.mjs": [
+        "query 1: 3.2057 4.2057",
+        "query 2: 3.1420 4.1420",
+        "query 3: 3.7302 4.7302",
+        "query 4: 4.4721 5.4721",
+        "called off: enough",
+        "in pieces: 3.2057 4.2057",
+        "merged:    3.2057 4.2057",
+        "at once:   3.2057 4.2057",
+    ],
 }
 
 
@@ -81,7 +116,42 @@ def types() -> int:
 
 
 def examples() -> int:
-    raise NotImplementedError
+    """Each example prints the lines that it is to print; the snippets of the page say so themselves."""
+    with stage.project() as folder:
+        wrong = [name for name, lines in EXAMPLES.items() if not _prints(folder, stage.NODE / "examples" / name, lines)]
+        forgotten = {p.name for p in (stage.NODE / "examples").iterdir()} ^ set(EXAMPLES)
+        found = list(snippets((stage.ROOT / "docs" / "javascript.md").read_text("utf-8")))
+        for index, (text, lines) in enumerate(found):
+            path = folder / f"snippet_{index}.mjs"
+            path.write_text(text)
+            if not _prints(folder, path, [re.escape(line) for line in lines]):
+                wrong.append(path.name)
+    print(
+        json.dumps(
+            {"examples": len(EXAMPLES), "snippets": len(found), "wrong": wrong, "without_lines": sorted(forgotten)}
+        )
+    )
+    return 1 if wrong or forgotten or not found else 0
+
+
+def snippets(page: str) -> Iterator[tuple[str, list[str]]]:
+    """The blocks marked js, each with what its console.log lines say that they print."""
+    for text in re.findall(r"^```js\n(.*?)^```$", page, re.DOTALL | re.MULTILINE):
+        said = [match[1] for match in re.finditer(r"console\.log\(.*\); // (.+)$", text, re.MULTILINE)]
+        yield text, [line for part in said for line in part.split(" | ")]
+
+
+def _prints(folder: Path, program: Path, lines: list[str]) -> bool:
+    """Whether a program ends well and its lines are those wanted, which are patterns."""
+    if program.parent != folder:
+        program = Path(shutil.copy(program, folder))
+    done = subprocess.run(["node", program.name], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    found = done.stdout.splitlines()
+    good = done.returncode == 0 and len(found) == len(lines)
+    if good and all(re.fullmatch(pattern, line) for pattern, line in zip(lines, found, strict=True)):
+        return True
+    print(f"{program.name}: exit {done.returncode}\n{done.stdout}{done.stderr}wanted: {lines}")
+    return False
 
 
 COMMANDS: dict[str, Callable[[], int]] = {"layer": layer, "types": types, "examples": examples}

@@ -157,7 +157,7 @@ test("the SDK builds by name, with defaults that leave zeros alone", () => {
     return calls.at(-1);
   };
   assert.deepEqual(built({ type: AttentionType.ScaledDotProduct, hiddenDim: 4 }), ["ScaledDotProductAttention", 4]);
-  assert.deepEqual(built({ type: "multi-head", hiddenDim: 16 }), ["MultiHeadAttention", 8, 16, 0]);
+  assert.deepEqual(built({ type: "multi-head", hiddenDim: 16 }), ["MultiHeadAttention", { numHeads: 8, hiddenDim: 16, dropout: 0, weights: undefined }]);
   assert.deepEqual(built({ type: "hyperbolic", hiddenDim: 4 }), ["HyperbolicAttention", 1]);
   assert.deepEqual(built({ type: "hyperbolic", hiddenDim: 4, curvature: 0 }), ["HyperbolicAttention", 0]);
   assert.deepEqual(built({ type: "cross", hiddenDim: 4 }), ["CrossAttention", 4]);

@@ -2,7 +2,7 @@
 import { AttentionError, kindError } from "./errors.js";
 import type { Raw } from "./raw.js";
 import type {
-  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Cache, Matrix, Mechanism, Rows, SelfMechanism, Source,
+  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Cache, Matrix, Mechanism, MultiHeadWeights, Rows, SelfMechanism, Source,
   Disposable, State, Stream, Vector,
 } from "./types.js";
 
@@ -32,7 +32,8 @@ type Maker = (classes: Raw, config: Filled) => Ready;
 
 const MAKERS: Record<Resolved, Maker> = {
   "scaled-dot-product": (classes, { hiddenDim }) => new classes.ScaledDotProductAttention(hiddenDim) as unknown as Mechanism,
-  "multi-head": (classes, config) => new classes.MultiHeadAttention(config.numHeads, config.hiddenDim, config.dropout) as unknown as Mechanism,
+  "multi-head": (classes, { numHeads, hiddenDim, dropout, weights }) =>
+    new classes.MultiHeadAttention({ numHeads, hiddenDim, dropout, weights }) as unknown as Mechanism,
   hyperbolic: (classes, { curvature }) => new classes.HyperbolicAttention(curvature) as unknown as Mechanism,
   linear: (classes, { hiddenDim }) => new classes.LinearAttention(hiddenDim) as unknown as Mechanism,
   "cross-attention": (classes, { hiddenDim }) => new classes.CrossAttention(hiddenDim) as unknown as Mechanism,
@@ -56,6 +57,7 @@ interface Filled {
   readonly dropout: number;
   readonly neighbors: number | undefined;
   readonly curvature: number;
+  readonly weights: MultiHeadWeights | undefined;
 }
 
 function isName(type: unknown): type is AttentionTypeName {
@@ -69,7 +71,7 @@ function positive(value: unknown, argument: string): number {
   return value;
 }
 
-const KNOWN = ["type", "hiddenDim", "numHeads", "dropout", "neighbors", "curvature"];
+const KNOWN = ["type", "hiddenDim", "numHeads", "dropout", "neighbors", "weights", "curvature"];
 
 function fill(config: AttentionConfig): Filled {
   if (typeof config !== "object" || config === null) throw kindError("config", "an object");
@@ -98,6 +100,7 @@ function fill(config: AttentionConfig): Filled {
     dropout,
     neighbors: neighbors === undefined ? undefined : positive(neighbors, "neighbors"),
     curvature: config.curvature ?? 1,
+    weights: config.weights ?? undefined,
   };
 }
 
@@ -252,7 +255,7 @@ export class AttentionBuilder {
   #config: Partial<AttentionConfig> = {};
 
   /** Sets the type and the parameters that belong to it. */
-  type(type: AttentionTypeName, parameters: Pick<AttentionConfig, "numHeads" | "neighbors" | "curvature"> = {}): this {
+  type(type: AttentionTypeName, parameters: Pick<AttentionConfig, "numHeads" | "neighbors" | "curvature" | "weights"> = {}): this {
     this.#config = { ...this.#config, ...parameters, type };
     return this;
   }

@@ -199,6 +199,21 @@ export interface Backend {
 /** Names of the mechanisms, two short ones, and `auto`; as a string or from the enum `AttentionType`. */
 export type AttentionTypeName = AttentionType | `${AttentionType}` | "cross" | "self";
 
+/**
+ * Projections of multi-head attention: matrices of hiddenDim x hiddenDim, row-major, y = x W^T + b as in
+ * torch.nn.MultiheadAttention. All biases are given or none.
+ */
+export interface MultiHeadWeights {
+  query: Matrix;
+  key: Matrix;
+  value: Matrix;
+  output: Matrix;
+  queryBias?: Vector | null;
+  keyBias?: Vector | null;
+  valueBias?: Vector | null;
+  outputBias?: Vector | null;
+}
+
 /** Sizes and parameters, for `Attention` and, without a type, for `MultiHeadAttention`. */
 export interface AttentionConfig {
   /** Which attention; `Attention` needs it. */
@@ -211,6 +226,8 @@ export interface AttentionConfig {
   dropout?: number | null;
   /** Attend to this many keys wherever a call's options name no other number. All keys unless given. */
   neighbors?: number | null;
+  /** Projections; without them nothing is projected. Multi-head attention only. */
+  weights?: MultiHeadWeights | null;
   /** c for curvature -c, 1 unless given; hyperbolic attention only. */
   curvature?: number | null;
 }

@@ -12,9 +12,15 @@ const OF_FUNCTIONS = ["length", "name", "prototype", "arguments", "caller"];
 const OF_ERRORS = ["name", "message", "stack", "cause"];
 const OF_STATIC_ERRORS = ["captureStackTrace", "stackTraceLimit", "prepareStackTrace"];
 
-/** Property names as a union of types; symbols that TypeScript knows by their own. */
+/** What TypeScript calls a property's name. Older versions of Node.js describe Symbol.dispose in their own words. */
+function typeOf(key) {
+  if (typeof key !== "symbol") return JSON.stringify(key);
+  return `typeof ${key === Symbol.dispose ? "Symbol.dispose" : key.description}`;
+}
+
+/** Property names as a union of types. */
 function union(keys) {
-  const types = keys.map((key) => (typeof key === "symbol" ? `typeof ${key.description}` : JSON.stringify(key)));
+  const types = keys.map(typeOf);
   return types.length ? types.join(" | ") : "never";
 }
 
@@ -63,7 +69,8 @@ function compare(label, declared, found) {
 
 /** The TypeScript file for one module. */
 function check(statement, module) {
-  const names = Object.keys(module);
+  // A name without a value is as good as none.
+  const names = Object.keys(module).filter((name) => module[name] !== undefined);
   const lines = [statement, ...compare("exports", "keyof typeof M", union(names))];
   for (const name of names.filter((name) => name !== "default")) {
     const [value, type] = [module[name], `(typeof M)[${JSON.stringify(name)}]`];

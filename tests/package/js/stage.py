@@ -91,3 +91,23 @@ def tsc(folder: Path, files: Sequence[str], **options: object) -> subprocess.Com
     (folder / "tsconfig.json").write_text(json.dumps({"compilerOptions": settings, "files": list(files)}))
     argv = ["node", str(folder / "node_modules" / "typescript" / "bin" / "tsc"), "-p", ".", "--pretty", "false"]
     return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
+
+
+def modules(folder: Path) -> list[Path]:
+    """Every module of the packages that has declarations; a package's entry comes first, for it installs the backend."""
+    package = folder / "node_modules" / NATIVE
+    inner = [
+        package / "js" / "cjs" / f"{name}.js"
+        for name in ("errors", "install", "backend", "stream", "sdk", "types", "raw")
+    ]
+    return [package / "index.js", package / "index.mjs", *inner]
+
+
+def compile_all(folder: Path) -> int:
+    """tsc --strict over the tests of the types and over every example, which are JavaScript with annotations; the errors."""
+    sources = [ROOT / "tests" / "package" / "js" / "types.ts", *sorted((NODE / "examples").glob("*.mjs"))]
+    for path in sources:
+        shutil.copy(path, folder / path.name)
+    done = tsc(folder, [path.name for path in sources], allowJs=True, checkJs=True)
+    print(done.stdout, end="")
+    return len([line for line in done.stdout.splitlines() if "error TS" in line])
