@@ -9,6 +9,7 @@ pub mod error;
 pub mod format;
 pub mod logging;
 pub mod mechanism;
+pub mod progress;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

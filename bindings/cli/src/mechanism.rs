@@ -78,6 +78,8 @@ pub struct Parameters {
     pub threads: Threads,
     /// Projections of multi-head attention.
     pub weights: Option<MultiHeadWeights>,
+    /// Whether hyperbolic attention projects points outside the ball onto it.
+    pub project: bool,
 }
 
 impl Parameters {
@@ -90,6 +92,7 @@ impl Parameters {
             use_simd: config.optimization.use_simd,
             threads: config.optimization.num_threads.map_or(Ok(Threads::default()), Threads::new)?,
             weights: None,
+            project: false,
         })
     }
 }
@@ -120,7 +123,10 @@ impl Mechanism {
                     None => ready!(attention),
                 }
             }
-            Mechanism::Hyperbolic => ready!(HyperbolicAttention::new(given.curvature)?.with_dim(dim)?),
+            Mechanism::Hyperbolic => {
+                let attention = HyperbolicAttention::new(given.curvature)?.with_dim(dim)?;
+                ready!(attention.with_projection(given.project))
+            }
             Mechanism::Linear => ready!(LinearAttention::new(dim)?),
             Mechanism::CrossAttention => ready!(CrossAttention::new(dim)?),
             Mechanism::SelfAttention => ready!(SelfAttention::new(dim)?),
