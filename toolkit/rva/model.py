@@ -18,7 +18,8 @@ RecipeName = Literal[
 Kind = Literal[
     "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"
 ]  # fmt: skip
-PackageKind = Literal["npm"]
+PackageKind = Literal["npm", "python", "crate", "c", "cli", "system", "manager", "installer", "sbom"]
+Pack = Literal["npm", "copy", "tar.gz", "tar.zst", "zip", "deb", "rpm"]
 Build = Literal["native", "cross", "stand-in"]
 Status = Literal["current", "build", "unavailable"]
 
@@ -293,8 +294,8 @@ class Part(Struct, frozen=True):
 class Package(Struct, frozen=True):
     """One thing that a registry or a person takes, as data: what it is made of and how it is packed.
 
-    ``file`` is its path below dist/packages. ``build`` is stand-in where a part of it is one: such a package is for
-    trying out on this machine and carries a mark that keeps registries from taking it.
+    ``file`` is its path below dist/packages, ``folder`` the top folder of an archive. ``build`` is stand-in where a
+    part of it is one: such a package is for trying out on this machine; its place or a mark keeps it from registries.
     """
 
     file: str
@@ -302,6 +303,8 @@ class Package(Struct, frozen=True):
     name: str
     rows: tuple[str, ...]
     parts: tuple[Part, ...]
+    pack: Pack
+    folder: str = ""
     build: Literal["release", "stand-in"] = "release"
 
 

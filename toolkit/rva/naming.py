@@ -163,6 +163,36 @@ def npm_libc(libc: str) -> str:
     return libc if libc in ("glibc", "musl") else ""
 
 
+def archive(package: str, version: str, triple: str) -> str:
+    """Name of an archive of one platform's files, without its ending: also the name of its top folder."""
+    return f"{package}-{version}-{triple}"
+
+
+def endings(triple: str) -> tuple[str, ...]:
+    """How the archives of a program end: what each system opens by itself, and a smaller one for installers."""
+    return ("zip",) if split(triple).os == "win32" else ("tar.gz", "tar.zst")
+
+
+def deb(package: str, version: str, triple: str) -> str:
+    """File name of a Debian package, revision 1; a pre-release sorts before its release."""
+    return f"{package}_{version.replace('-', '~', 1)}-1_{deb_architecture(triple)}.deb"
+
+
+def rpm(package: str, version: str, triple: str) -> str:
+    """File name of an RPM package, release 1."""
+    return f"{package}-{version.replace('-', '~', 1)}-1.{rpm_architecture(triple)}.rpm"
+
+
+def deb_architecture(triple: str) -> str:
+    """The processor as Debian calls it."""
+    return {"x64": "amd64", "arm64": "arm64", "arm": "armhf"}[split(triple).cpu]
+
+
+def rpm_architecture(triple: str) -> str:
+    """The processor as RPM calls it."""
+    return {"x64": "x86_64", "arm64": "aarch64", "arm": "armv7hl"}[split(triple).cpu]
+
+
 def package_file(file: str, *, stand_in: bool) -> str:
     """Where a package lies below dist/packages; what holds a stand-in is kept apart."""
     return f"stand-in/{file}" if stand_in else file

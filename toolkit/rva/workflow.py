@@ -14,7 +14,7 @@ import filelock
 from msgspec import Struct
 
 from rva import bench as benches
-from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
+from rva import archive, checks, content, dist, files, host, naming, run, shell, smoke, toolchain
 from rva import plan as planning
 from rva.errors import CheckFailed, DiskError, RvaError, UsageError
 from rva.log import Log
@@ -97,7 +97,8 @@ def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> P
         if "npm" not in inventory.tools:
             inventory = _provide({"npm"}, inventory, log)
         made = packaging.make(root, table, manifest, targets)
-        return packages.write(made, root, toolchain.environment(inventory, {"npm"}), log)
+        bench = packages.Bench(root, toolchain.environment(inventory, {"npm"}), epoch(root, manifest.commit), log)
+        return packages.write(made, lambda packed: [], bench)
 
 
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
@@ -226,6 +227,18 @@ def commit(root: Path) -> str:
         return ""
     changes = shell.run(["git", "status", "--porcelain", "--untracked-files=normal"], cwd=root, check=False)
     return head.output.strip() + ("-dirty" if changes.output.strip() else "")
+
+
+def epoch(root: Path, at: str) -> int:
+    """The time that archives carry: SOURCE_DATE_EPOCH where it is set, else the commit's own, else the first of 1980."""
+    chosen = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if chosen.isdigit():
+        return int(chosen)
+    if not at or shutil.which("git") is None:
+        return archive.EARLIEST
+    argv = ["git", "show", "--no-patch", "--format=%ct", at.removesuffix("-dirty")]
+    told = shell.run(argv, cwd=root, check=False)
+    return int(told.output) if told.returncode == 0 and told.output.strip().isdigit() else archive.EARLIEST
 
 
 def _inventory(root: Path, table: Matrix) -> toolchain.Inventory:

@@ -6,80 +6,67 @@ from collections.abc import Iterator
 from typing import Any
 
 from rva import naming
-from rva.model import Artifact, Gap, Package, Part, Target
+from rva.model import Gap, Package, Part, Target
 from rva.packages import npm_files
-from rva.packages.stock import Stock, dist, not_built, only_stand_in
+from rva.packages.stock import Finished, Stock, dist, finished
 
 
 def plan(stock: Stock) -> Iterator[Package | Gap]:
     """A package for each addon that is built, the main package, and what is lacking."""
-    targets = stock.targets("napi")
-    if not targets:
+    if not stock.targets("napi"):
         return
+    package = stock.matrix.recipes["napi"].package
     made: list[str] = []
-    for target in targets:
-        for item in _platform(stock, target):
-            if isinstance(item, Package) and item.build == "release":
-                made.append(item.name)
-            yield item
-    yield from _main(stock, targets, made)
+    for row in finished(stock, "napi", lambda target: naming.npm_package(package, target.triple)):
+        if isinstance(row, Gap):
+            yield row
+            continue
+        one = _platform(stock, row, naming.npm_package(package, row.target.triple))
+        if one.build == "release":
+            made.append(one.name)
+        yield one
+    yield _main(stock)
+    yield from _unnamed(stock, made)
 
 
-def _platform(stock: Stock, target: Target) -> Iterator[Package | Gap]:
-    name = naming.npm_package(stock.matrix.recipes["napi"].package, target.triple)
-    addons = stock.files(target.id, "addon")
-    if not addons:
-        yield not_built(name, target)
-        return
-    [addon] = addons
-    if addon.build == "stand-in":
-        yield only_stand_in(name, target, addon)
-    yield _platform_package(stock, target, addon, name)
-
-
-def _platform_package(stock: Stock, target: Target, addon: Artifact, name: str) -> Package:
+def _platform(stock: Stock, row: Finished, name: str) -> Package:
+    addon = row.one("addon")
     file = addon.path.rsplit("/", 1)[1]
-    stands_in = addon.build == "stand-in"
     values = {
         **_facts(stock),
-        **_platform_facts(stock, target),
+        **_platform_facts(stock, row.target),
         "file": file,
-        "stand_in": addon.triple if stands_in else "",
+        "stand_in": row.triple if row.build == "stand-in" else "",
     }
-    tarball = f"npm/{naming.npm_tarball(name, stock.matrix.version)}"
     parts = (
         Part("package.json", text=stock.rendered_json("npm/platform.json.j2", values)),
         Part("README.md", text=stock.rendered("npm/platform.md.j2", values)),
         Part(file, source=dist(addon)),
         *stock.licences(),
     )
-    return Package(
-        naming.package_file(tarball, stand_in=stands_in),
-        "npm",
-        name,
-        (target.id,),
-        parts,
-        "stand-in" if stands_in else "release",
-    )
+    tarball = row.file(f"npm/{naming.npm_tarball(name, stock.matrix.version)}")
+    return Package(tarball, "npm", name, (row.target.id,), parts, "npm", build=row.build)
 
 
-def _main(stock: Stock, targets: tuple[Target, ...], made: list[str]) -> Iterator[Package | Gap]:
-    recipe = stock.matrix.recipes["napi"]
+def _main(stock: Stock) -> Package | Gap:
     platforms = [_platform_facts(stock, t) for t in stock.matrix.targets if t.recipe == "napi"]
-    lacking = [str(p["name"]) for p in platforms if p["name"] not in made]
-    if lacking:
-        yield Gap(
-            recipe.package,
-            f"it names platform packages that were not made here: {', '.join(lacking)}",
-            "publish it only when all of them are",
-        )
     values = {
         **_facts(stock),
         "platforms": platforms,
         "optional": {p["name"]: stock.matrix.version for p in platforms},
     }
     own = {"native.js": stock.rendered("npm/native.js.j2", values)}
-    yield npm_files.whole(stock, recipe, values, own, ("napi", "js"))
+    return npm_files.whole(stock, stock.matrix.recipes["napi"], values, own, ("napi", "js"))
+
+
+def _unnamed(stock: Stock, made: list[str]) -> Iterator[Gap]:
+    """The main package names every platform's; where some were not made, it is for this machine only."""
+    package = stock.matrix.recipes["napi"].package
+    names = [naming.npm_package(package, t.triple) for t in stock.matrix.targets if t.recipe == "napi"]
+    lacking = [name for name in names if name not in made]
+    if lacking:
+        reason = f"it names platform packages that were not made here: {', '.join(lacking)}"
+        yield Gap(package, reason, "publish it only when all of them are")
 
 
 def _facts(stock: Stock) -> dict[str, Any]:

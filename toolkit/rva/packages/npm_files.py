@@ -38,7 +38,7 @@ def whole(
     )
     rows = tuple(t.id for r in recipes for t in stock.targets(r) if stock.files(t.id))
     tarball = f"npm/{naming.npm_tarball(recipe.package, stock.matrix.version)}"
-    return Package(tarball, "npm", recipe.package, rows, parts)
+    return Package(tarball, "npm", recipe.package, rows, parts, "npm")
 
 
 def _find(

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from rva.model import Gap, Manifest, Matrix, Package, PackagePlan, Target
-from rva.packages import npm
+from rva.packages import c, copied, npm
 from rva.packages.stock import Stock
 
-KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (npm.plan,)
+KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (npm.plan, copied.plan, c.plan)
 
 
 def make(root: Path, matrix: Matrix, manifest: Manifest, targets: Sequence[Target]) -> PackagePlan:

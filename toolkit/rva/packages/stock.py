@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from rva import render
+from rva import naming, render
 from rva.errors import CheckFailed
 from rva.model import Artifact, Gap, Kind, Manifest, Matrix, Part, RecipeName, Target
 
@@ -77,6 +77,37 @@ class Stock(Struct, frozen=True):
 def dist(artifact: Artifact) -> str:
     """Where a finished file lies, below the checkout."""
     return f"dist/{artifact.path}"
+
+
+class Finished(Struct, frozen=True):
+    """One finished row, as packages are made from it."""
+
+    target: Target
+    triple: str
+    files: tuple[Artifact, ...]
+    build: Literal["release", "stand-in"]
+
+    def file(self, name: str) -> str:
+        """Where a package of this row lies below dist/packages."""
+        return naming.package_file(name, stand_in=self.build == "stand-in")
+
+    def one(self, kind: Kind) -> Artifact:
+        """The row's only file of a kind."""
+        [found] = [a for a in self.files if a.kind == kind]
+        return found
+
+
+def finished(stock: Stock, recipe: RecipeName, name: Callable[[Target], str]) -> Iterator[Finished | Gap]:
+    """The selected rows of a recipe; a gap, under the name of what is not made, for each that lacks or is stood in for."""
+    for target in stock.targets(recipe):
+        artifacts = stock.files(target.id)
+        if not artifacts:
+            yield not_built(name(target), target)
+            continue
+        stands_in = artifacts[0].build == "stand-in"
+        if stands_in:
+            yield only_stand_in(name(target), target, artifacts[0])
+        yield Finished(target, artifacts[0].triple, artifacts, "stand-in" if stands_in else "release")
 
 
 def not_built(package: str, target: Target) -> Gap:

@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Final
 
-from rva import content, files, shell
-from rva.errors import CheckFailed, ToolError
-from rva.inspect import tarball
+from msgspec import Struct
+
+from rva import archive, content, files, shell
+from rva.errors import CheckFailed
 from rva.log import Log
-from rva.model import Package, PackageManifest, PackagePlan, Packed, Part, to_json
+from rva.model import Gap, Pack, Package, Packed, PackageManifest, PackagePlan, Part, to_json
+from rva.packages import npm_pack
 
 FOLDER = "packages"
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 
+ARCHIVES: Final[dict[Pack, Callable[[list[archive.Member], str, int], bytes]]] = {
+    "tar.gz": archive.tar_gz,
+    "tar.zst": archive.tar_zst,
+    "zip": archive.zip_,
+}
+# What is planned only when the packages it speaks of are there.
+Later = Callable[[Sequence[Packed]], Sequence[Package | Gap]]
 
-def write(plan: PackagePlan, root: Path, env: Mapping[str, str], log: Log) -> PackageManifest:
-    """Make every package of a plan and put them in the place of what dist/packages held before."""
-    stage = files.make_folder(root / ".rva" / "stage" / f"{os.getpid()}-packages")
+
+class Bench(Struct, frozen=True):
+    """Where packing is done: the checkout, the environment of its tools, the time that archives carry."""
+
+    root: Path
+    env: Mapping[str, str]
+    epoch: int
+    log: Log
+
+
+def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
+    """Make every package of a plan, then those that speak of them, and replace what dist/packages held before."""
+    stage = files.make_folder(bench.root / ".rva" / "stage" / f"{os.getpid()}-packages")
+    out = stage / "out"
     try:
-        out = stage / "out"
-        _npm([p for p in plan.packages if p.kind == "npm"], root, stage, out, env, log)
-        packed = tuple(_packed(package, out) for package in plan.packages)
-        manifest = PackageManifest(plan.version, plan.commit, packed, plan.gaps)
+        packed = _make(plan.packages, bench, stage, out)
+        more = later(packed)
+        packed += _make([item for item in more if isinstance(item, Package)], bench, stage, out)
+        gaps = (*plan.gaps, *(item for item in more if isinstance(item, Gap)))
+        manifest = PackageManifest(plan.version, plan.commit, packed, gaps)
         files.write(out / SUMS, sums(packed))
         files.write(out / MANIFEST, to_json(manifest))
-        place = root / "dist" / FOLDER
+        place = bench.root / "dist" / FOLDER
         files.remove(place)
         files.move_folder(out, place)
     except OSError as error:
@@ -43,15 +65,30 @@ def sums(packed: Sequence[Packed]) -> str:
     return "".join(f"{p.sha256}  {p.file}\n" for p in packed if p.build == "release")
 
 
-def lay_out(parts: Sequence[Part], root: Path, folder: Path) -> None:
-    """Write the files of a package to a folder, with fixed modes whatever the user's umask is."""
-    for part in parts:
-        target = folder / part.path
-        if part.source:
-            files.copy(root / part.source, target, executable=part.executable)
-        else:
-            files.write(target, part.text)
-            target.chmod(0o755 if part.executable else 0o644)
+def _make(packages: Sequence[Package], bench: Bench, stage: Path, out: Path) -> tuple[Packed, ...]:
+    doubles = {p.file for p in packages if sum(p.file == q.file for q in packages) > 1}
+    if doubles:
+        raise CheckFailed(f"two packages would have one name: {', '.join(sorted(doubles))}")
+    npm_pack.pack([p for p in packages if p.pack == "npm"], bench.root, stage, out, bench.env, bench.log)
+    # Compressors work outside Python's lock.
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        list(pool.map(lambda package: _one(package, bench, out), [p for p in packages if p.pack != "npm"]))
+    return tuple(_packed(package, out) for package in packages)
+
+
+def _one(package: Package, bench: Bench, out: Path) -> None:
+    place = out / package.file
+    if package.pack in ARCHIVES:
+        members = [archive.Member(p.path, _bytes(p, bench.root), p.executable) for p in package.parts]
+        files.write(place, ARCHIVES[package.pack](members, package.folder, bench.epoch))
+    else:
+        [part] = package.parts
+        files.write(place, _bytes(part, bench.root))
+    place.chmod(0o755 if package.pack == "copy" and package.parts[0].executable else 0o644)
+
+
+def _bytes(part: Part, root: Path) -> bytes:
+    return (root / part.source).read_bytes() if part.source else part.text.encode()
 
 
 def _packed(package: Package, out: Path) -> Packed:
@@ -65,46 +102,3 @@ def _packed(package: Package, out: Path) -> Packed:
         path.stat().st_size,
         content.sha256(path),
     )
-
-
-def _npm(packages: Sequence[Package], root: Path, stage: Path, out: Path, env: Mapping[str, str], log: Log) -> None:
-    """One `npm pack` for all: starting npm takes longer than packing."""
-    if not packages:
-        return
-    npm = shutil.which("npm", path=env.get("PATH"))
-    if npm is None:
-        raise ToolError("npm was not found", fix="install Node.js, which brings it")
-    tarballs = files.make_folder(stage / "tarballs")
-    folders = []
-    for i, package in enumerate(packages):
-        lay_out(package.parts, root, stage / "npm" / str(i))
-        folders.append(f"./{i}")
-    # No setting of the user's may change what goes in, nor a script of a package run.
-    own = {f"npm_config_{name}config": str(stage / f"{name}.npmrc") for name in ("user", "global")}
-    for path in own.values():
-        files.write(Path(path), "")
-    own["npm_config_cache"] = str(stage / "cache")
-    options = ["--ignore-scripts", "--offline", "--loglevel=error", "--no-update-notifier"]
-    shell.run(
-        [npm, "pack", *folders, "--pack-destination", tarballs, *options],
-        cwd=stage / "npm",
-        env={**env, **own},
-        log=root / ".rva" / "logs" / "npm-pack.log",
-        on_line=log.detail,
-    )
-    for package in packages:
-        made = tarballs / Path(package.file).name
-        if not made.is_file():
-            raise CheckFailed(f"npm pack made no {made.name}", fix="see .rva/logs/npm-pack.log")
-        _refuse_other_content(made, package)
-        (out / package.file).parent.mkdir(parents=True, exist_ok=True)
-        made.replace(out / package.file)
-        (out / package.file).chmod(0o644)
-
-
-def _refuse_other_content(made: Path, package: Package) -> None:
-    """npm leaves out what `files` or an ignore file tells it to; a package holds what the plan says, all of it."""
-    wanted, found = {part.path for part in package.parts}, tarball.read(made.read_bytes()).files.keys()
-    if wanted != found:
-        lost, extra = ", ".join(sorted(wanted - found)), ", ".join(sorted(found - wanted))
-        raise CheckFailed(f"{made.name}: npm pack left out {lost or 'nothing'} and added {extra or 'nothing'}")
