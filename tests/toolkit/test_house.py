@@ -26,7 +26,7 @@ STAGES = {
     "release",
     "report",
 }
-COMPOSERS = {"cli", "workflow", "__main__"}
+COMPOSERS = {"cli", "workflow", "packaging", "__main__"}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.
 MOST_LINES = 400

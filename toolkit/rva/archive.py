@@ -39,13 +39,6 @@ def tar_gz(members: Iterable[Member], folder: str, epoch: int) -> bytes:
     return gzip.compress(tar(members, folder, epoch), compresslevel=9, mtime=0)
 
 
-def tar_zst(members: Iterable[Member], folder: str, epoch: int) -> bytes:
-    """The same, by Zstandard on one thread: how many there are changes the bytes."""
-    import zstandard  # here, because most commands have no use for it
-
-    return zstandard.ZstdCompressor(level=19, threads=0).compress(tar(members, folder, epoch))
-
-
 def zip_(members: Iterable[Member], folder: str, epoch: int) -> bytes:
     """A ZIP archive of files below one top folder."""
     sink = io.BytesIO()

@@ -121,11 +121,10 @@ def package(
 
     Examples: rva package; rva package --target napi --strict; rva package --json
     """
-    from rva import workflow
+    from rva import packaging
 
-    root = _root()
-    table = matrix.load(root)
-    made = workflow.package(root, table, _select(table, target, exclude), _log(quiet, verbose))
+    table = matrix.load(_root())
+    made = packaging.package(_root(), table, _select(table, target, exclude), _log(quiet, verbose))
     if as_json:
         _print(to_json(made))
     elif not quiet:

@@ -59,6 +59,7 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True):
     licence: TextStr
     vectors: PathStr
     sources: tuple[PathStr, ...]
+    maintainer: TextStr = ""
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +97,8 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     sources: tuple[PathStr, ...]
     smoke: tuple[ArgumentStr, ...] = ()
     budget: Annotated[dict[Kind, Bytes], KindKeys] = {}
+    # What makes the program write its completions and manual pages to the folder that is named last.
+    documents: tuple[ArgumentStr, ...] = ()
 
 
 class TripleSpec(Struct, frozen=True, forbid_unknown_fields=True):
@@ -283,11 +286,12 @@ class Report(Struct, frozen=True):
 
 
 class Part(Struct, frozen=True):
-    """One file of a package: copied from ``source``, a path below the checkout, or written from ``text``."""
+    """One file of a package: copied from ``source``, a path below the checkout, or written from ``text`` or ``data``."""
 
     path: str
     source: str = ""
     text: str = ""
+    data: bytes = b""
     executable: bool = False
 
 

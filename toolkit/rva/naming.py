@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -168,7 +168,12 @@ def archive(package: str, version: str, triple: str) -> str:
     return f"{package}-{version}-{triple}"
 
 
-def endings(triple: str) -> tuple[str, ...]:
+def download(repository: str, version: str) -> str:
+    """Where the files of a release are fetched from."""
+    return f"{repository}/releases/download/v{version}"
+
+
+def endings(triple: str) -> tuple[Literal["zip", "tar.gz", "tar.zst"], ...]:
     """How the archives of a program end: what each system opens by itself, and a smaller one for installers."""
     return ("zip",) if split(triple).os == "win32" else ("tar.gz", "tar.zst")
 

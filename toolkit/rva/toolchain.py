@@ -44,7 +44,7 @@ def needs(names: Iterable[str], inventory: Inventory) -> tuple[Fetch, ...]:
     site = inventory.site
     missing = _closure(names, inventory)
     return (
-        *python_tools.needs(site, missing & {*python_tools.PACKAGES, "dev"}),
+        *python_tools.needs(site, missing & {*python_tools.PACKAGES, *python_tools.WHOLE}),
         *npm_tools.needs(site, missing & set(npm_tools.NAMES)),
         *compiler.needs(site, _compiler_names(missing)),
         *cargo_tools.needs(site, [n for n in ("crates", *cargo_tools.TOOLS) if n in missing]),
@@ -140,7 +140,7 @@ def _refuse_unknown(missing: set[str]) -> None:
         "rust",
         "crates",
         "msvc",
-        "dev",
+        *python_tools.WHOLE,
         *linkers.MADE,
         *python_tools.PACKAGES,
         *npm_tools.NAMES,
@@ -156,7 +156,7 @@ def _refuse_unknown(missing: set[str]) -> None:
 def _fetch(site: Site, missing: set[str], inventory: Inventory, log: Log) -> Inventory:
     """Everything that is downloaded from a registry of its own, side by side."""
     jobs: list[Callable[[], tuple[Tool, ...]]] = []
-    from_python = missing & {*python_tools.PACKAGES, "dev"}
+    from_python = missing & {*python_tools.PACKAGES, *python_tools.WHOLE}
     from_npm = missing & set(npm_tools.NAMES)
     triples = [name.removeprefix("std:") for name in _compiler_names(missing) if name != "rust"]
     if from_python:

@@ -14,13 +14,11 @@ import filelock
 from msgspec import Struct
 
 from rva import bench as benches
-from rva import archive, checks, content, dist, files, host, naming, run, shell, smoke, toolchain
+from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
 from rva import plan as planning
-from rva.errors import CheckFailed, DiskError, RvaError, UsageError
+from rva.errors import CheckFailed, RvaError, UsageError
 from rva.log import Log
-from rva.model import Check, Manifest, Matrix, PackageManifest, Plan, Report, RowPlan, Smoke, Target
-from rva.packages import plan as packaging
-from rva.packages import write as packages
+from rva.model import Check, Manifest, Matrix, Plan, Report, RowPlan, Smoke, Target
 from rva.recipes import base as recipes
 from rva.store import Store
 
@@ -81,24 +79,6 @@ def export(root: Path, manifest: Manifest, targets: Sequence[Target], folder: Pa
         if artifact.id in wanted and artifact.build != "stand-in":
             target = folder / naming.export_folder(artifact.id) / Path(artifact.path).name
             files.copy(root / "dist" / artifact.path, target, executable=artifact.kind in dist.EXECUTABLE)
-
-
-def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> PackageManifest:
-    """Turn the finished rows of dist/ into packages; nothing is built."""
-    with one_run(root, log):
-        place = dist.Dist(root)
-        manifest = place.manifest()
-        if manifest is None:
-            raise UsageError("dist/ holds no finished build", fix="run `rva build` first")
-        damaged = place.damaged(manifest)
-        if damaged:
-            raise DiskError(f"{damaged[0]} is missing or was changed after it was built", fix="run `rva build` again")
-        inventory = _inventory(root, table)
-        if "npm" not in inventory.tools:
-            inventory = _provide({"npm"}, inventory, log)
-        made = packaging.make(root, table, manifest, targets)
-        bench = packages.Bench(root, toolchain.environment(inventory, {"npm"}), epoch(root, manifest.commit), log)
-        return packages.write(made, lambda packed: [], bench)
 
 
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
@@ -229,18 +209,6 @@ def commit(root: Path) -> str:
     return head.output.strip() + ("-dirty" if changes.output.strip() else "")
 
 
-def epoch(root: Path, at: str) -> int:
-    """The time that archives carry: SOURCE_DATE_EPOCH where it is set, else the commit's own, else the first of 1980."""
-    chosen = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if chosen.isdigit():
-        return int(chosen)
-    if not at or shutil.which("git") is None:
-        return archive.EARLIEST
-    argv = ["git", "show", "--no-patch", "--format=%ct", at.removesuffix("-dirty")]
-    told = shell.run(argv, cwd=root, check=False)
-    return int(told.output) if told.returncode == 0 and told.output.strip().isdigit() else archive.EARLIEST
-
-
 def _inventory(root: Path, table: Matrix) -> toolchain.Inventory:
     napi = table.recipes.get("napi")
     return toolchain.load(root, host.cache_dir(), table.tools, napi.folder if napi else "")
@@ -328,7 +296,7 @@ def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manife
 
 
 # What a word of a smoke command stands for, and the tool that brings it.
-_PROGRAMS = {"python": "wasmtime", "node": "node", "npm": "npm", "dev": "dev"}
+_PROGRAMS = {"python": "wasmtime", "node": "node", "npm": "npm", "dev": "dev", "package": "package"}
 
 
 def _smoke(

@@ -12,13 +12,25 @@ import pytest
 from rva import matrix as matrix_stage
 from rva import naming
 from rva.content import sha256
-from rva.model import Artifact, Host, Manifest, Matrix, PackagePlan
+from rva.model import Artifact, Host, Manifest, Matrix, PackagePlan, Part
 from rva.packages import plan
+from rva.packages.stock import Stock
 from rva.recipes.base import Context
 from rva.recipes.registry import RECIPES
 
 Plan = Callable[..., PackagePlan]
 HOST = Host("x86_64-unknown-linux-gnu", "linux", "x64", "glibc", 2)
+
+DOCUMENTS = tuple(
+    Part(path, text=f"{path}\n")
+    for path in (
+        "completions/_tool",
+        "completions/tool.bash",
+        "completions/tool.fish",
+        "completions/_tool.ps1",
+        "man/tool.1",
+    )
+)
 
 
 @pytest.fixture
@@ -77,14 +89,15 @@ def planned(stocked: Path) -> Plan:
         table = matrix_stage.load(stocked)
         manifest = msgspec.json.decode((stocked / "dist" / "manifest.json").read_bytes(), type=Manifest)
         kept = msgspec.structs.replace(manifest, artifacts=tuple(a for a in manifest.artifacts if keep(a)))
-        return plan.make(stocked, table, kept, [t for t in table.targets if targets(t.id)])
+        chosen = frozenset(t.id for t in table.targets if targets(t.id))
+        return plan.make(Stock(stocked, table, kept, chosen, DOCUMENTS))
 
     return make
 
 
 def document(made: PackagePlan, name: str) -> dict[str, object]:
     """The package.json of a planned npm package."""
-    [package] = [p for p in made.packages if p.name == name]
+    [package] = [p for p in made.packages if p.kind == "npm" and p.name == name]
     [text] = [part.text for part in package.parts if part.path == "package.json"]
     found = json.loads(text)
     assert isinstance(found, dict)

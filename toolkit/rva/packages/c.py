@@ -31,7 +31,7 @@ def _archive(stock: Stock, row: Finished) -> Package:
         *stock.licences(),
     )
     file = row.file(f"c/{name}.{ending}")
-    return Package(file, "c", recipe.package, (row.target.id,), parts, ending, name, row.build)  # type: ignore[arg-type]
+    return Package(file, "c", recipe.package, (row.target.id,), parts, ending, name, row.build)
 
 
 def _part(stock: Stock, row: Finished, artifact: Artifact) -> Part:

@@ -10,7 +10,8 @@ from rva import files, shell
 from rva.errors import CheckFailed, ToolError
 from rva.inspect import tarball
 from rva.log import Log
-from rva.model import Package, Part
+from rva.model import Package
+from rva.packages.parts import lay_out
 
 
 def pack(packages: Sequence[Package], root: Path, stage: Path, out: Path, env: Mapping[str, str], log: Log) -> None:
@@ -44,17 +45,6 @@ def pack(packages: Sequence[Package], root: Path, stage: Path, out: Path, env: M
             raise CheckFailed(f"npm pack made no {made.name}", fix="see .rva/logs/npm-pack.log")
         _refuse_other_content(made, package)
         files.copy(made, out / package.file, executable=False)
-
-
-def lay_out(parts: Sequence[Part], root: Path, folder: Path) -> None:
-    """Write the files of a package to a folder, with fixed modes whatever the user's umask is."""
-    for part in parts:
-        target = folder / part.path
-        if part.source:
-            files.copy(root / part.source, target, executable=part.executable)
-        else:
-            files.write(target, part.text)
-            target.chmod(0o755 if part.executable else 0o644)
 
 
 def _refuse_other_content(made: Path, package: Package) -> None:

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
-from rva.model import Gap, Manifest, Matrix, Package, PackagePlan, Target
-from rva.packages import c, copied, npm
+from rva.model import Gap, Package, PackagePlan, Packed
+from rva.packages import c, cli, copied, managers, npm, system
 from rva.packages.stock import Stock
 
-KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (npm.plan, copied.plan, c.plan)
+LATER: Final[tuple[Callable[[Stock, Sequence[Packed]], Iterator[Package | Gap]], ...]] = (managers.plan,)
+KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (
+    npm.plan,
+    copied.plan,
+    c.plan,
+    cli.plan,
+    system.plan,
+)
 
 
-def make(root: Path, matrix: Matrix, manifest: Manifest, targets: Sequence[Target]) -> PackagePlan:
+def make(stock: Stock) -> PackagePlan:
     """What the finished rows of a manifest give, and what they do not."""
-    stock = Stock(root, matrix, manifest, frozenset(t.id for t in targets))
     items = [item for kind in KINDS for item in kind(stock)]
     packages = tuple(item for item in items if isinstance(item, Package))
     gaps = tuple(item for item in items if isinstance(item, Gap))
-    return PackagePlan(matrix.version, manifest.commit, packages, gaps)
+    return PackagePlan(stock.matrix.version, stock.manifest.commit, packages, gaps)
+
+
+def later(stock: Stock, packed: Sequence[Packed]) -> list[Package | Gap]:
+    """What speaks of finished packages: installers, which name them by checksum."""
+    return [item for kind in LATER for item in kind(stock, packed)]

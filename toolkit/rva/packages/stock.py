@@ -17,12 +17,16 @@ LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
 
 
 class Stock(Struct, frozen=True):
-    """The finished rows of a manifest, those of them that were asked for, and the checkout they lie in."""
+    """The finished rows of a manifest, those of them that were asked for, and the checkout they lie in.
+
+    ``documents`` are the program's completions and manual pages.
+    """
 
     root: Path
     matrix: Matrix
     manifest: Manifest
     selected: frozenset[str]
+    documents: tuple[Part, ...] = ()
 
     def targets(self, recipe: RecipeName) -> tuple[Target, ...]:
         """The selected rows of a recipe, in the order of platforms.toml."""
@@ -106,7 +110,7 @@ def finished(stock: Stock, recipe: RecipeName, name: Callable[[Target], str]) ->
             continue
         stands_in = artifacts[0].build == "stand-in"
         if stands_in:
-            yield only_stand_in(name(target), target, artifacts[0])
+            yield only_stand_in(name(target), artifacts[0])
         yield Finished(target, artifacts[0].triple, artifacts, "stand-in" if stands_in else "release")
 
 
@@ -115,10 +119,10 @@ def not_built(package: str, target: Target) -> Gap:
     return Gap(package, f"row {target.id} was not built", f"rva build --target {target.id}")
 
 
-def only_stand_in(package: str, target: Target, artifact: Artifact) -> Gap:
+def only_stand_in(package: str, artifact: Artifact) -> Gap:
     """The gap that a stand-in leaves: it is packed for trying out, never for a registry."""
     return Gap(
         package,
-        f"row {target.id} has only a stand-in, built for {artifact.triple}",
-        f"build {target.id} where `rva plan` calls it available; the stand-in's package is below dist/packages/stand-in",
+        f"its row has only a stand-in, built for {artifact.triple}",
+        "build the row where `rva plan` calls it available; the stand-in's package is below dist/packages/stand-in",
     )

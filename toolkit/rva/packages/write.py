@@ -13,8 +13,9 @@ from msgspec import Struct
 from rva import archive, content, files, shell
 from rva.errors import CheckFailed
 from rva.log import Log
-from rva.model import Gap, Pack, Package, Packed, PackageManifest, PackagePlan, Part, to_json
-from rva.packages import npm_pack
+from rva.model import Gap, Pack, Package, PackageManifest, PackagePlan, Packed, to_json
+from rva.packages import nfpm_pack, npm_pack, zstd_pack
+from rva.packages.parts import content as content_of
 
 FOLDER = "packages"
 MANIFEST = "manifest.json"
@@ -22,7 +23,6 @@ SUMS = "SHA256SUMS"
 
 ARCHIVES: Final[dict[Pack, Callable[[list[archive.Member], str, int], bytes]]] = {
     "tar.gz": archive.tar_gz,
-    "tar.zst": archive.tar_zst,
     "zip": archive.zip_,
 }
 # What is planned only when the packages it speaks of are there.
@@ -72,23 +72,28 @@ def _make(packages: Sequence[Package], bench: Bench, stage: Path, out: Path) -> 
     npm_pack.pack([p for p in packages if p.pack == "npm"], bench.root, stage, out, bench.env, bench.log)
     # Compressors work outside Python's lock.
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        list(pool.map(lambda package: _one(package, bench, out), [p for p in packages if p.pack != "npm"]))
+        list(pool.map(lambda package: _one(package, bench, stage, out), [p for p in packages if p.pack != "npm"]))
     return tuple(_packed(package, out) for package in packages)
 
 
-def _one(package: Package, bench: Bench, out: Path) -> None:
+def _one(package: Package, bench: Bench, stage: Path, out: Path) -> None:
     place = out / package.file
     if package.pack in ARCHIVES:
-        members = [archive.Member(p.path, _bytes(p, bench.root), p.executable) for p in package.parts]
-        files.write(place, ARCHIVES[package.pack](members, package.folder, bench.epoch))
-    else:
+        files.write(place, ARCHIVES[package.pack](_members(package, bench), package.folder, bench.epoch))
+    elif package.pack == "tar.zst":
+        tar = archive.tar(_members(package, bench), package.folder, bench.epoch)
+        zstd_pack.pack(tar, stage / "tar" / place.name, place, bench.env)
+    elif package.pack == "copy":
         [part] = package.parts
-        files.write(place, _bytes(part, bench.root))
+        files.write(place, content_of(part, bench.root))
+    else:
+        folder = stage / "system" / place.name
+        nfpm_pack.pack(package, bench.root, folder, place, bench.env, bench.epoch, bench.log)
     place.chmod(0o755 if package.pack == "copy" and package.parts[0].executable else 0o644)
 
 
-def _bytes(part: Part, root: Path) -> bytes:
-    return (root / part.source).read_bytes() if part.source else part.text.encode()
+def _members(package: Package, bench: Bench) -> list[archive.Member]:
+    return [archive.Member(p.path, content_of(p, bench.root), p.executable) for p in package.parts]
 
 
 def _packed(package: Package, out: Path) -> Packed:

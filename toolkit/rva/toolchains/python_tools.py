@@ -25,17 +25,19 @@ PACKAGES: Final = {
     "xwin": ("cargo-xwin",),
 }
 _VERSION_KEYS: Final = {"ziglang": "zig"}
-_LISTS: Final = {"tools": 110, "dev": 90}
+# Lists that are one tool each, by their own name.
+WHOLE: Final = ("dev", "package")
+_LISTS: Final = {"tools": 110, "dev": 90, "package": 7}
 
 
 def list_of(name: str) -> str:
     """Which list under requirements/ a tool comes from."""
-    return "dev" if name == "dev" else "tools"
+    return name if name in WHOLE else "tools"
 
 
 def load(site: Site) -> Iterator[Tool]:
     """The tools whose environment is whole and made from the list as it is now."""
-    for name in (*PACKAGES, "dev"):
+    for name in (*PACKAGES, *WHOLE):
         tool = read_record(_folder(site, list_of(name)), name)
         if tool is not None:
             yield tool
@@ -57,7 +59,7 @@ def provide(site: Site, names: set[str], log: Log) -> tuple[Tool, ...]:
     for requirements in sorted({list_of(name) for name in names}):
         folder = _folder(site, requirements)
         with alone(folder, log):
-            wanted = ("dev",) if requirements == "dev" else tuple(PACKAGES)
+            wanted = (requirements,) if requirements in WHOLE else tuple(PACKAGES)
             if any(read_record(folder, name) is None for name in wanted):
                 _make(site, folder, requirements, log)
             made += [tool for name in wanted if (tool := read_record(folder, name)) is not None]
@@ -110,7 +112,7 @@ def _folder(site: Site, requirements: str) -> Path:
 
 
 def _make(site: Site, folder: Path, requirements: str, log: Log) -> None:
-    if requirements == "dev":
+    if requirements in WHOLE:
         _make_whole(site, folder, requirements, log)
         return
     pinned = check_pins(site)
