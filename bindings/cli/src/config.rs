@@ -15,7 +15,8 @@ use crate::mechanism::Mechanism;
 mod file;
 mod keys;
 
-pub use keys::{Key, Kind, KEYS};
+pub use file::{history_file, of_user as user_file};
+pub use keys::{unknown as suggest, Key, Kind, KEYS};
 
 /// Every setting, checked.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,45 +1,73 @@
 //! `benchmark`: times of one query over random keys and values.
 
 use std::hint::black_box;
-use std::thread::available_parallelism;
 use std::time::Instant;
 
-use attention::Attention;
+use attention::{Attention, Inputs, Options, Workspace};
 use serde_json::{json, Value};
 
-use crate::config::Config;
+mod baseline;
+
+use crate::config::{Config, Sources};
 use crate::error::{Error, Result};
 use crate::format;
 use crate::mechanism::{Mechanism, Parameters};
+use crate::progress::Progress;
 
 /// Measure mechanisms on random data.
 ///
-/// Every combination of --types, --dims and --neighbors is run: one query of that length, attending to that many keys.
+/// Runs every combination of --types, --dims and --neighbors: one query of that
+/// length, attending to that many keys, after a warm-up of a tenth of the calls.
+/// Times do not hold the allocation of the result.
 #[derive(clap::Args, Debug)]
+#[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// Mechanisms.
     #[arg(
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "scaled-dot-product,multi-head,hyperbolic"
+        default_value = "scaled-dot-product,multi-head,hyperbolic",
+        value_name = "TYPES"
     )]
     types: Vec<Mechanism>,
     /// Lengths of the query.
-    #[arg(long, value_delimiter = ',', default_value = "128,256,512")]
+    #[arg(long, value_delimiter = ',', default_value = "128,256,512", value_name = "SIZES")]
     dims: Vec<usize>,
     /// Numbers of keys attended to.
-    #[arg(long, value_delimiter = ',', default_value = "100,500,1000")]
+    #[arg(long, value_delimiter = ',', default_value = "100,500,1000", value_name = "COUNTS")]
     neighbors: Vec<usize>,
     /// Timed calls of each combination.
-    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), value_name = "N")]
     iterations: u32,
+    /// Threads of one call [default: one a core].
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
     /// Write the results, and what they were measured on, as JSON.
     #[arg(short, long, value_name = "FILE")]
     output: Option<String>,
+    /// Compare medians with results that --output wrote before.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<String>,
+    /// Fail with exit code 5 if a median is more than PCT percent slower.
+    #[arg(long, value_name = "PCT", requires = "baseline")]
+    fail_above: Option<f64>,
     /// Print that JSON instead of the table.
     #[arg(long)]
     json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ruvector-attention benchmark --types linear --dims 64 --neighbors 100,1000
+  ruvector-attention benchmark -o before.json
+  ruvector-attention benchmark --baseline before.json --fail-above 10";
+
+impl Arguments {
+    /// Hands the flags to the configuration.
+    pub fn set(&self, sources: &mut Sources) {
+        sources.flag("optimization.num_threads", self.threads);
+    }
 }
 
 /// One combination, ready to run.
@@ -60,26 +88,33 @@ struct Times {
 
 /// Validates everything, then measures, then prints and writes.
 pub fn run(given: &Arguments, config: &Config) -> Result<()> {
-    let cases = cases(given, &Parameters::of(config)?)?;
-    let mut table = header();
-    let mut results = Vec::new();
+    let parameters = Parameters { dropout: 0.0, ..Parameters::of(config)? };
+    let cases = cases(given, &parameters)?;
+    let baseline = given.baseline.as_deref().map(baseline::Baseline::read).transpose()?;
+    if given.fail_above.is_some_and(|limit| !(limit >= 0.0 && limit.is_finite())) {
+        return Err(Error::Usage("--fail-above: a number of percent, 0 or more".to_owned()));
+    }
+    let mut progress = Progress::new("combinations", cases.len());
+    let mut measured = Vec::new();
     for case in &cases {
         tracing::debug!("{}, {} numbers, {} keys", case.attention.kind(), case.dim, case.neighbors);
-        let times = measure(case, given.iterations)?;
-        table += &line(case, &times);
-        results.push(entry(case, &times));
+        measured.push((case, measure(case, given.iterations)?));
+        progress.reached(measured.len());
     }
-    let report = json!({
-        "machine": machine(&cases),
-        "iterations": given.iterations,
-        "results": results,
-    });
+    drop(progress);
+    let results: Vec<Value> = measured.iter().map(|(case, times)| entry(case, times)).collect();
+    let machine = machine(&cases, &parameters);
+    let report = json!({ "machine": machine, "iterations": given.iterations, "results": results });
     let text = format!("{report:#}\n");
     if let Some(path) = &given.output {
         format::save(path, text.as_bytes())?;
         tracing::info!("Results saved to {path}");
     }
-    format::write_stdout(if given.json { text.as_bytes() } else { table.as_bytes() })
+    format::write_stdout(if given.json { text } else { table(&measured) }.as_bytes())?;
+    match baseline {
+        Some(baseline) => baseline.judge(&report, given.fail_above),
+        None => Ok(()),
+    }
 }
 
 fn cases(given: &Arguments, parameters: &Parameters) -> Result<Vec<Case>> {
@@ -103,14 +138,18 @@ fn measure(case: &Case, iterations: u32) -> Result<Times> {
     let query = random.rows(1, case.dim);
     let keys = random.rows(case.neighbors, case.dim);
     let values = random.rows(case.neighbors, case.dim);
-    let call = || case.attention.forward(black_box(&query), black_box(&keys), black_box(&values));
+    let (mut workspace, mut out) = (Workspace::new(), vec![0.0; case.dim]);
+    let mut call = || {
+        let inputs = Inputs::new(black_box(&query), case.dim, black_box(&keys), black_box(&values));
+        case.attention.forward_into(&inputs, &Options::default(), &mut workspace, black_box(&mut out))
+    };
     for _ in 0..(iterations / 10).max(3) {
-        black_box(call()?);
+        call()?;
     }
     let mut times = Vec::with_capacity(iterations as usize);
     for _ in 0..iterations {
         let start = Instant::now();
-        black_box(call()?);
+        call()?;
         times.push(start.elapsed().as_secs_f64() * 1e3);
     }
     Ok(summary(times))
@@ -124,25 +163,25 @@ fn summary(mut times: Vec<f64>) -> Times {
     Times { average, min: at(0.0), median: at(0.5), p95: at(0.95) }
 }
 
-fn header() -> String {
-    format!(
-        "{:<20} {:>5} {:>9} {:>13} {:>18} {:>9} {:>9} {:>9}\n",
-        "Type", "Dim", "Neighbors", "Avg Time (ms)", "Throughput (ops/s)", "Min", "Median", "P95"
-    )
-}
-
-fn line(case: &Case, times: &Times) -> String {
-    format!(
-        "{:<20} {:>5} {:>9} {:>13.3} {:>18.0} {:>9.3} {:>9.3} {:>9.3}\n",
-        case.attention.kind(),
-        case.dim,
-        case.neighbors,
-        times.average,
-        1000.0 / times.average,
-        times.min,
-        times.median,
-        times.p95
-    )
+/// The table of the specification, and the spread of the times below it; both fit 80 columns.
+fn table(measured: &[(&Case, Times)]) -> String {
+    let mut text = format!(
+        "{:<18}  {:>5}  {:>9}  {:>13}  {:>18}\n",
+        "Type", "Dim", "Neighbors", "Avg Time (ms)", "Throughput (ops/s)"
+    );
+    let name = |case: &Case| format!("{:<18}  {:>5}  {:>9}", case.attention.kind(), case.dim, case.neighbors);
+    for (case, times) in measured {
+        let throughput = 1000.0 / times.average;
+        text += &format!("{}  {:>13.3}  {throughput:>18.0}\n", name(case), times.average);
+    }
+    text += &format!(
+        "\n{:<18}  {:>5}  {:>9}  {:>10}  {:>11}  {:>10}\n",
+        "Type", "Dim", "Neighbors", "Min (ms)", "Median (ms)", "P95 (ms)"
+    );
+    for (case, Times { min, median, p95, .. }) in measured {
+        text += &format!("{}  {min:>10.4}  {median:>11.4}  {p95:>10.4}\n", name(case));
+    }
+    text
 }
 
 fn entry(case: &Case, times: &Times) -> Value {
@@ -158,13 +197,13 @@ fn entry(case: &Case, times: &Times) -> Value {
     })
 }
 
-fn machine(cases: &[Case]) -> Value {
+fn machine(cases: &[Case], parameters: &Parameters) -> Value {
     json!({
         "version": attention::version(),
         "os": std::env::consts::OS,
         "arch": std::env::consts::ARCH,
         "cpu": cpu(),
-        "threads": available_parallelism().map_or(1, usize::from),
+        "threads": parameters.threads.count(),
         "kernel": cases.first().map(|case| case.attention.kernel()),
     })
 }
@@ -237,6 +276,18 @@ mod tests {
     fn times_are_summed_up() {
         let times = summary((1..=101).rev().map(f64::from).collect());
         assert_eq!(times, Times { average: 51.0, min: 1.0, median: 51.0, p95: 96.0 });
+    }
+
+    #[test]
+    fn the_table_has_the_specified_columns_and_fits_80() {
+        let cases =
+            cases(&given(&["--types", "scaled-dot-product", "--dims", "99999"]), &parameters()).unwrap();
+        let times = Times { average: 12345.6789, min: 12345.0, median: 12345.0, p95: 12345.0 };
+        let text = table(&[(&cases[0], times)]);
+        let columns: Vec<&str> =
+            text.lines().next().unwrap().split("  ").map(str::trim).filter(|c| !c.is_empty()).collect();
+        assert_eq!(columns, ["Type", "Dim", "Neighbors", "Avg Time (ms)", "Throughput (ops/s)"]);
+        assert!(text.contains("12345.679") && text.lines().all(|line| line.len() <= 80), "{text}");
     }
 
     #[test]

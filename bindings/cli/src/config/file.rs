@@ -10,14 +10,24 @@ use crate::error::{Error, Reason, Result};
 /// Larger files are none of ours.
 const MOST_BYTES: u64 = 1 << 20;
 
+/// A folder of the user's, by the variable that names it or at its place in the home folder.
+fn folder(variable: &str, at_home: &str) -> Option<PathBuf> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = match cfg!(windows) {
+        true => named("APPDATA"),
+        false => named(variable).or_else(|| Some(named("HOME")?.join(at_home))),
+    };
+    Some(base?.join("ruvector-attention"))
+}
+
 /// The user's own file, whether it exists or not.
 pub fn of_user() -> Option<PathBuf> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = match cfg!(windows) {
-        true => folder("APPDATA"),
-        false => folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config"))),
-    };
-    Some(base?.join("ruvector-attention").join("config.toml"))
+    Some(folder("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
+}
+
+/// Where the repl keeps its lines.
+pub fn history_file() -> Option<PathBuf> {
+    Some(folder("XDG_STATE_HOME", ".local/state")?.join("history"))
 }
 
 /// The keys and values of a file; what it should not hold becomes a fault.

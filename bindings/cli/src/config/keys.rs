@@ -124,7 +124,7 @@ pub fn suggestion<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> O
     (best.0 > 0.7).then_some(best.1)
 }
 
-/// `: unknown key, did you mean ...?`
+/// The sentence about a word that is none of these.
 pub fn unknown(what: &str, word: &str, names: &[&str]) -> String {
     match suggestion(word, names.iter().copied()) {
         Some(name) => format!("unknown {what} '{word}', did you mean '{name}'?"),
