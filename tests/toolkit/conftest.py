@@ -86,7 +86,7 @@ def project(tmp_path: Path) -> Path:
     document = tomllib.loads(text)
     recipes = document["recipes"].values()
     paths = {*document["project"]["sources"], document["project"]["vectors"], *(r["folder"] for r in recipes)}
-    paths |= {b[key] for b in document["bench"].values() for key in ("script", "packages", "modules")}
+    paths |= {b[key] for b in document["bench"].values() for key in ("script", "packages", "modules") if key in b}
     for path in paths | {s for r in recipes for s in r["sources"]}:
         if Path(path).suffix or path.startswith("LICENSE"):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

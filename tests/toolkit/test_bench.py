@@ -61,7 +61,7 @@ def test_the_driver_is_built_and_the_script_told_everything(machine: Machine, tm
     joined = " ".join(script)
     assert "--driver " + str(tmp_path / ".rva/target/bench/release/x-driver") in joined
     assert "--quick --only a-* --only b" in joined and "--commit abc" in joined
-    assert "--peers-python /peers/python --peers-modules /peers/npm --node /usr/bin/node" in joined
+    assert "--peers-modules /peers/npm --node /usr/bin/node --peers-python /peers/python" in joined
     assert script[script.index("--title") + 1] == "rva bench x --peers --quick --only 'a-*' --only b"
 
 
@@ -95,6 +95,17 @@ def test_without_cargo_nothing_is_measured(machine: Machine, tmp_path: Path, mon
     assert machine.commands == []
 
 
+def test_what_compares_artifacts_is_told_their_runtimes(tmp_path: Path, machine: Machine) -> None:
+    spec = Bench(script="bench/x/main.py", crate="x-bench", modules="bench/x/peers", artifacts=True)
+    runtimes = bench.Runtimes(Path("/env/wasmtime"), Path("/usr/bin/node"))
+    peers = bench.Peers(None, Path("/peers/npm"), Path("/usr/bin/node"))
+    wish = bench.Wish("x", tmp_path / "out", peers=True)
+    bench.run(spec, wish, tmp_path, Path("/env/python"), peers, runtimes, "abc", {"PATH": ""}, Log(0))
+    joined = " ".join(map(str, machine.commands[-1]))
+    assert "--wasm-python /env/wasmtime --wasm-node /usr/bin/node" in joined
+    assert "--wasm " not in joined and "--peers-python" not in joined
+
+
 def test_an_unknown_name_is_refused(table: Matrix, root: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\[bench\.nothing\]") as caught:
         workflow.bench(root, table, bench.Wish("nothing", tmp_path), Log(0))
@@ -102,7 +113,7 @@ def test_an_unknown_name_is_refused(table: Matrix, root: Path, tmp_path: Path) -
 
 
 def test_what_a_comparison_names_must_exist(project: Path) -> None:
-    assert set(matrix.load(project).bench) == {"core"}
+    assert set(matrix.load(project).bench) == {"bindings", "core"}
     text = (project / "platforms.toml").read_text("utf-8")
     (project / "platforms.toml").write_text(text.replace('script = "bench/core/main.py"', 'script = "bench/no.py"'))
     with pytest.raises(MatrixError, match=r"bench\.core\.script: 'bench/no\.py' does not exist"):
@@ -112,9 +123,11 @@ def test_what_a_comparison_names_must_exist(project: Path) -> None:
 def test_peers_are_pinned_by_version_and_hash(root: Path, table: Matrix) -> None:
     """What is compared with is the same tomorrow: exact versions with hashes, from lists of their own."""
     for spec in table.bench.values():
+        assert (root / spec.modules / "package-lock.json").is_file()
+        if spec.packages is None:
+            continue
         text = (root / spec.packages).read_text("utf-8")
         pins = [line for line in text.splitlines() if line and line[0] not in "# "]
         assert pins and all("==" in line for line in pins)
         assert text.count("--hash=sha256:") >= len(pins)
-        assert (root / spec.modules / "package-lock.json").is_file()
         assert Path(spec.packages).name not in ("dev.txt", "tools.txt", "rva.txt")

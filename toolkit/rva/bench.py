@@ -24,7 +24,7 @@ WASM_TOOLS: Final = (f"std:{WASM_TRIPLE}", "wasm-opt", "wasmtime", "node")
 class Peers(Struct, frozen=True):
     """Where the packages are that a comparison compares with."""
 
-    python: Path
+    python: Path | None
     modules: Path
     node: Path
 
@@ -78,11 +78,13 @@ def run(
     part = files.make_folder(root / ".rva" / "bench" / wish.name)
     argv: list[str | Path] = [python, root / spec.script, "--driver", driver, "--output", part, *wish.words()]
     argv += ["--title", wish.title(), "--commit", commit]
-    if spec.wasm is not None and runtimes is not None:
-        argv += ["--wasm", _build_wasm(spec.wasm, root, env, log)]
+    if runtimes is not None:
+        if spec.wasm is not None:
+            argv += ["--wasm", _build_wasm(spec.wasm, root, env, log)]
         argv += ["--wasm-python", runtimes.python, "--wasm-node", runtimes.node]
     if peers is not None:
-        argv += ["--peers-python", peers.python, "--peers-modules", peers.modules, "--node", peers.node]
+        argv += ["--peers-modules", peers.modules, "--node", peers.node]
+        argv += ["--peers-python", peers.python] if peers.python else []
     record = root / ".rva" / "logs" / f"bench-{wish.name}.log"
     files.remove(record)
     result = shell.run(argv, cwd=root, env=env, log=record, on_line=log.say, check=False)

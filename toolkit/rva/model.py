@@ -81,9 +81,11 @@ class Bench(Struct, frozen=True, forbid_unknown_fields=True):
 
     script: PathStr
     crate: NameStr
-    packages: PathStr
     modules: PathStr
+    packages: PathStr | None = None
     wasm: NameStr | None = None
+    # It compares what is in dist/, and needs Node.js and wasmtime to run it.
+    artifacts: bool = False
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):

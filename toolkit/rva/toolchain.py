@@ -72,11 +72,13 @@ def provide(names: Iterable[str], inventory: Inventory, log: Log) -> Inventory:
         raise shell.from_os_error(error, "cannot prepare the tools") from error
 
 
-def provide_peers(inventory: Inventory, packages: str, modules: str, log: Log) -> tuple[Path, Path]:
+def provide_peers(inventory: Inventory, packages: str | None, modules: str, log: Log) -> tuple[Path | None, Path]:
     """The interpreter and the folder of npm packages of a comparison's peers, in environments of their own."""
-    folder = Path(python_tools.provide_list(inventory.site, Path(packages).stem, log).path)
-    python = folder / ("python.exe" if os.name == "nt" else "python")
-    return python, npm_tools.provide_modules(inventory.site, modules, log)
+    folder = npm_tools.provide_modules(inventory.site, modules, log)
+    if packages is None:
+        return None, folder
+    programs = Path(python_tools.provide_list(inventory.site, Path(packages).stem, log).path)
+    return programs / ("python.exe" if os.name == "nt" else "python"), folder
 
 
 def environment(inventory: Inventory, names: Iterable[str]) -> dict[str, str]:

@@ -160,6 +160,7 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
         raise UsageError(f"platforms.toml has no [bench.{wish.name}]", fix=f"known comparisons: {known}")
     with_wasm = spec.wasm is not None and wish.wasm
     names = {"dev", "rust", *(("node", "npm") if wish.peers else ()), *(benches.WASM_TOOLS if with_wasm else ())}
+    names |= {"node", "wasmtime"} if spec.artifacts else set()
     with one_run(root, log):
         inventory = _inventory(root, table)
         if names - inventory.tools.keys():
@@ -169,7 +170,7 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
             python, modules = toolchain.provide_peers(inventory, spec.packages, spec.modules, log)
             peers = benches.Peers(python, modules, Path(inventory.tools["node"].path))
         runtimes = None
-        if with_wasm:
+        if with_wasm or spec.artifacts:
             tools = inventory.tools
             runtimes = benches.Runtimes(Path(tools["wasmtime"].path), Path(tools["node"].path))
         env = toolchain.environment(inventory, names)

@@ -50,8 +50,23 @@ class Ask:
         return np.ascontiguousarray(heads.transpose(1, 0, 2)).reshape(heads.shape[1], -1)
 
 
-def serve(prepare: Callable[[Ask], Task], versions: Callable[[], dict[str, str]]) -> None:
-    """Answer requests until standard input ends."""
+Run = Callable[[Callable[[], object], float, int], list[int]]
+
+
+def run(call: Callable[[], object], seconds: float, most: int) -> list[int]:
+    """Nanoseconds of each call, for about so many seconds."""
+    clock = time.perf_counter_ns
+    end = clock() + int(seconds * 1e9)
+    times: list[int] = []
+    while not times or (len(times) < most and clock() < end):
+        start = clock()
+        call()
+        times.append(clock() - start)
+    return times
+
+
+def serve(prepare: Callable[[Ask], Task], versions: Callable[[], dict[str, str]], timed: Run = run) -> None:
+    """Answer requests until standard input ends; `timed` calls and tells how long each call took."""
     # What a library prints must not come between the answers.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -59,7 +74,7 @@ def serve(prepare: Callable[[Ask], Task], versions: Callable[[], dict[str, str]]
     tasks: dict[str, Task] = {}
     for line in sys.stdin:
         try:
-            answer = _answer(json.loads(line), tasks, prepare, versions)
+            answer = _answer(json.loads(line), tasks, prepare, versions, timed)
         except Exception as error:  # noqa: BLE001 - told to the harness, which goes on with the others
             answer = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(answer) + "\n")
@@ -71,6 +86,7 @@ def _answer(
     tasks: dict[str, Task],
     prepare: Callable[[Ask], Task],
     versions: Callable[[], dict[str, str]],
+    timed: Run,
 ) -> dict[str, object]:
     todo = request["do"]
     if todo == "describe":
@@ -84,7 +100,7 @@ def _answer(
         return {}
     task = tasks[request["id"]]
     if todo == "run":
-        return {"ns": _run(task.call, request["seconds"], request["most"])}
+        return {"ns": timed(task.call, request["seconds"], request["most"])}
     np.ascontiguousarray(task.result(), dtype="<f4").tofile(request["path"])
     return {}
 
@@ -93,14 +109,3 @@ def _ask(request: dict[str, Any]) -> Ask:
     queries, keys = (np.fromfile(request[name], "<f4").reshape(-1, request["dim"]) for name in ("queries", "keys"))
     values = np.fromfile(request["values"], "<f4").reshape(len(keys), -1)
     return Ask(request["way"], request["threads"], request["heads"], request["causal"], queries, keys, values)
-
-
-def _run(call: Callable[[], object], seconds: float, most: int) -> list[int]:
-    clock = time.perf_counter_ns
-    end = clock() + int(seconds * 1e9)
-    times: list[int] = []
-    while not times or (len(times) < most and clock() < end):
-        start = clock()
-        call()
-        times.append(clock() - start)
-    return times

@@ -1,0 +1,86 @@
+"""Who takes part: the core itself, and this library through each binding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from versus.contenders import Contender, FromNpm, Ours
+from versus.model import Problem
+
+WORKERS = Path(__file__).resolve().parent / "workers"
+NATIVE = "core"
+NPM, NPM_WASM = "@ruvector/attention", "@ruvector/attention-wasm"
+JS_WAYS = ("flat", "own result", "resident keys", "resident keys, own result", "rows")
+PYTHON_WAYS = ("arrays", "own result", "resident keys", "resident keys, own result")
+
+
+@dataclass(frozen=True)
+class Binding:
+    """This library through one binding, in a process of its own."""
+
+    name: str
+    argv: tuple[str, ...]
+    offered: tuple[str, ...] = ("",)
+
+    @property
+    def process(self) -> str:
+        """Its own."""
+        return self.name
+
+    def command(self) -> list[str]:
+        """Its worker."""
+        return list(self.argv)
+
+    def ways(self, problem: Problem, threads: int) -> tuple[str, ...]:
+        """All of them."""
+        return self.offered
+
+    def request(self, problem: Problem) -> dict[str, object]:
+        """The problem as it is."""
+        return {
+            "mechanism": problem.mechanism,
+            "element": problem.element,
+            "dim": problem.row,
+            "heads": problem.heads,
+            "causal": problem.causal,
+            "neighbors": problem.neighbors,
+        }
+
+
+def core(driver: Path) -> Contender:
+    """The crate, called from Rust."""
+    return Ours(driver, NATIVE, NATIVE)
+
+
+def javascript(node: Path, name: str, folder: Path) -> Contender:
+    """An addon or a WebAssembly module of dist/, in Node.js."""
+    return Binding(name, (str(node), str(WORKERS / "js.mjs"), str(folder)), JS_WAYS)
+
+
+def browser(python: Path, name: str, program: str, folder: Path) -> Contender:
+    """A WebAssembly module of dist/, in a browser."""
+    return Binding(name, (str(python), str(WORKERS / "browser_worker.py"), program, str(folder)), JS_WAYS)
+
+
+def python(interpreter: Path) -> Contender:
+    """The wheel, installed for this interpreter."""
+    return Binding("Python", (str(interpreter), str(WORKERS / "python_worker.py")), PYTHON_WAYS)
+
+
+def c(interpreter: Path, folder: Path) -> Contender:
+    """The C library of dist/, called from C."""
+    return Binding("C", (str(interpreter), str(WORKERS / "c_worker.py"), str(folder)))
+
+
+def reactor(interpreter: Path, module: Path) -> Contender:
+    """The WASI reactor in wasmtime."""
+    return Binding("WASI, wasmtime", (str(interpreter), str(WORKERS / "reactor_worker.py"), str(module)))
+
+
+def peers(node: Path, modules: Path) -> list[Contender]:
+    """The packages that were published before."""
+    return [
+        FromNpm(node, modules, NPM, ("DotProductAttention",), 0),
+        FromNpm(node, modules, NPM_WASM, ("Float32Array rows",), 0),
+    ]
