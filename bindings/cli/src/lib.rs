@@ -10,6 +10,8 @@ pub mod format;
 pub mod logging;
 pub mod mechanism;
 pub mod progress;
+#[cfg(not(target_family = "wasm"))]
+pub mod server;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `serve`: the HTTP server.
 
 use crate::config::{Config, Sources};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Answer requests over HTTP.
 #[derive(clap::Args, Debug)]
@@ -27,6 +27,13 @@ impl Arguments {
 }
 
 /// Serves until told to stop.
+#[cfg(not(target_family = "wasm"))]
+pub fn run(_: &Arguments, config: &Config) -> Result<()> {
+    crate::server::run(config, |address| anstream::println!("Listening on http://{address}"))
+}
+
+/// WASI has no sockets to listen on (D02).
+#[cfg(target_family = "wasm")]
 pub fn run(_: &Arguments, _: &Config) -> Result<()> {
-    Err(Error::Unavailable("serve: not yet in this version"))
+    Err(crate::error::Error::Unavailable("serve: WASI has no server; use a native build of this program"))
 }
