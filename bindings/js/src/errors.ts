@@ -15,6 +15,7 @@
  * - `invalid_state`, `state_mismatch`: bytes that are no state; states of different computations
  * - `freed`: the object's memory was given back by `free()`
  * - `type_not_specified`, `dim_not_specified`, `unknown_type`: the builder was not told what to build
+ * - `unavailable`: the WebAssembly module is not loaded yet, or cannot be
  * - `native_unavailable`: neither the addon nor the WebAssembly package loads
  * - `internal`: a fault of the library, please report it
  */
@@ -35,6 +36,7 @@ export type AttentionErrorCode =
   | "type_not_specified"
   | "dim_not_specified"
   | "unknown_type"
+  | "unavailable"
   | "native_unavailable"
   | "internal";
 

@@ -59,12 +59,17 @@ function instanceOf(name, value) {
 }
 
 /** The lines that hold one pair of types against each other; an array of never takes no element. */
-function compare(label, declared, found) {
+function compare(label, declared, found, promised = declared) {
   const name = label.replace(/\W/g, "_");
   return [
-    `export const declared_only__${name}: never[] = [] as Exclude<${declared}, ${found}>[];`,
+    `export const declared_only__${name}: never[] = [] as Exclude<${promised}, ${found}>[];`,
     `export const run_time_only__${name}: never[] = [] as Exclude<${found}, ${declared}>[];`,
   ];
+}
+
+/** The names that a type has in any case: optional ones may be absent. */
+function required(type) {
+  return `{ [K in keyof ${type}]-?: {} extends Pick<${type}, K> ? never : K }[keyof ${type}]`;
 }
 
 /** The TypeScript file for one module. */
@@ -78,9 +83,10 @@ function check(statement, module) {
       const inherited = value.prototype instanceof Error ? OF_STATIC_ERRORS : [];
       const own = `Exclude<keyof ${type}, "prototype" | ${union(inherited)}>`;
       lines.push(...compare(`${name}.static`, own, union(statics(value))));
-      lines.push(...compare(name, `keyof ${type}["prototype"]`, union(members(value, instanceOf(name, value)))));
+      const [face, found] = [`${type}["prototype"]`, union(members(value, instanceOf(name, value)))];
+      lines.push(...compare(name, `keyof ${face}`, found, required(face)));
     } else if (typeof value === "object" && value !== null) {
-      lines.push(...compare(name, `keyof ${type}`, union(Reflect.ownKeys(value))));
+      lines.push(...compare(name, `keyof ${type}`, union(Reflect.ownKeys(value)), required(type)));
     }
   }
   return `${lines.join("\n")}\n`;
