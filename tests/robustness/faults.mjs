@@ -1,8 +1,10 @@
 // Bad arguments for everything that both JavaScript packages export: every argument of every function with every fault
 // that its kind can have. Data alone: robust.mjs makes the calls.
 
+/** What a getter of the caller throws. */
+export const callers = new RangeError("a getter of the caller");
 const throwing = () => {
-  throw new RangeError("a getter of the caller");
+  throw callers;
 };
 
 function detached(length) {
@@ -165,7 +167,7 @@ const WHOLE_OPTIONS = {
   "a name with a capital": () => ({ Mask: [true, true] }),
   "a getter that throws": () => Object.defineProperty({}, "causal", { get: throwing, enumerable: true }),
   "a proxy that throws": () => new Proxy({}, { get: throwing, ownKeys: throwing, has: throwing }),
-  "both names of one option": () => ({ neighbors: 1, numNeighbors: 1 }),
+  "both names of one option": () => ({ neighbors: 1, numNeighbors: 2 }),
 };
 
 const DIM = 4;

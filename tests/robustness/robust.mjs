@@ -1,7 +1,7 @@
 // Calls a JavaScript package with every fault of faults.mjs: `node robust.mjs PACKAGE_ENTRY`. Each has to give an
 // AttentionError with a known code, thrown or rejected, and the process has to compute as before afterwards.
 import { pathToFileURL } from "node:url";
-import { targets } from "./faults.mjs";
+import { callers, targets } from "./faults.mjs";
 
 const CODES = new Set([
   "type", "length", "parameter", "non_finite", "overflow", "outside_ball", "all_masked", "no_visible_key", "unsupported",
@@ -18,6 +18,8 @@ async function outcome(call) {
   try {
     await call();
   } catch (error) {
+    // What the caller's own code throws is the caller's: it passes through as it is.
+    if (error === callers) return "refused";
     if (!(error instanceof api.AttentionError)) return `${error?.name ?? typeof error}: ${error?.message ?? String(error)}`;
     if (!CODES.has(error.code)) return `code ${error.code}: ${error.message}`;
     if (typeof error.argument !== "string" || !error.message) return `no argument or message: ${error.code}`;
