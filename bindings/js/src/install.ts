@@ -3,7 +3,7 @@ import { AttentionError } from "./errors.js";
 import type { Raw } from "./raw.js";
 import { Attention, AttentionBuilder, AttentionType, useClasses } from "./sdk.js";
 import { signalOf, streamOf } from "./stream.js";
-import type { AttentionArgument, Backend, Cache, Matrix, Mechanism, SelfMechanism, Source, Stream, Vector } from "./types.js";
+import type { AttentionArgument, Backend, Cache, Matrix, Mechanism, Rows, SelfMechanism, Source, Stream, Vector } from "./types.js";
 
 /** What only the package around a backend knows. */
 export interface Home {
@@ -117,9 +117,9 @@ async function* overCopy(
 }
 
 function copied(raw: Raw, query: Vector, keys: Matrix, values: Matrix): Cache {
-  const count = ArrayBuffer.isView(keys) ? keys.length / query.length : keys.length;
-  const valueDim = ArrayBuffer.isView(values) ? values.length / count : values[0]?.length;
-  // Sizes that do not fit are refused by append, which names the argument.
+  // What does not fit, or is no matrix at all, is refused by append, which names the argument.
+  const count = ArrayBuffer.isView(keys) ? keys.length / query.length : (keys as Matrix | null | undefined)?.length ?? 0;
+  const valueDim = ArrayBuffer.isView(values) ? values.length / count : (values as Rows | null | undefined)?.[0]?.length;
   const whole = valueDim !== undefined && Number.isInteger(valueDim) && valueDim > 0 ? valueDim : 1;
   const cache = new raw.KeyValueCache(query.length, whole) as Cache;
   try {
