@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import runtimes
+
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "tests" / "smoke"
 VECTORS = ROOT / "tests" / "vectors" / "attention.json"
@@ -42,6 +44,8 @@ class Binding:
     runner: tuple[str, ...] = ()
     """A launcher before the artifact, such as an emulator."""
     browser: str = ""
+    runtime: str = ""
+    """A runtime of npm/package.json in place of the Node.js on PATH."""
     way: str = ""
     """Which methods are called; empty: forward and forwardBatch."""
     native: bool = True
@@ -50,7 +54,7 @@ class Binding:
     @property
     def programs(self) -> tuple[str, ...]:
         """What has to be on PATH."""
-        node = ("node",) if self.consumer.endswith("js") else ()
+        node = ("node",) if self.consumer.endswith("js") and not self.runtime else ()
         return (*node, *self.runner[:1], *((self.browser,) if self.browser else ()))
 
     def environment(self, record: Path) -> dict[str, str]:
@@ -80,6 +84,17 @@ def _wasm(level: str) -> tuple[Binding, ...]:
     )
 
 
+def _runtime(name: str) -> tuple[Binding, ...]:
+    title = name.replace("node-", "Node.js ").replace("deno", "Deno")
+    home = "web" if name == "deno" else "nodejs"
+    return (
+        Binding(f"native-{name}", f"{title}, native", f"napi-{TRIPLE}", "node.cjs", runtime=name),
+        Binding(
+            f"wasm-{name}", f"{title}, WASM simd128", f"wasm-{home}-simd128", "wasm.mjs", runtime=name, native=False
+        ),
+    )
+
+
 BINDINGS = (
     Binding("rust", "Rust", "native-crate", "crate.py"),
     Binding("node", "Node.js", f"napi-{TRIPLE}", "node.cjs"),
@@ -88,6 +103,7 @@ BINDINGS = (
     Binding("c", "C, shared and static", f"native-c-{TRIPLE}", "c.py"),
     Binding("cli", "Command line", f"cli-{TRIPLE}", "cli.py"),
     *(binding for level in ("baseline", "simd128", "relaxed-simd") for binding in _wasm(level)),
+    *(binding for name in ("node-18", "node-20", "node-22", "node-24", "deno") for binding in _runtime(name)),
     Binding("wasi-cli-wasmtime", "WASI command, wasmtime", "wasm-wasip1-cli", "wasi_cli.py", native=False),
     Binding("wasi-cli-node", "WASI command, node:wasi", "wasm-wasip1-cli", "cli.py", runner=_WASI, native=False),
     Binding("wasi-reactor-wasmtime", "WASI reactor, wasmtime", "wasm-wasip1-reactor", "wasi_reactor.py", native=False),
@@ -124,6 +140,14 @@ def run(binding: Binding, dist: Path, vectors: Path, timeout: float = 1800.0) ->
     if lacking:
         return Outcome({}, not_run=f"{lacking[0]} was not found")
     launcher = [sys.executable] if binding.consumer.endswith(".py") else ["node"]
+    if binding.runtime:
+        home = runtimes.provide()
+        program = runtimes.program(home, binding.runtime) if isinstance(home, Path) else None
+        if program is None:
+            return Outcome(
+                {}, not_run=home if isinstance(home, str) else f"npm has no {binding.runtime} for this system"
+            )
+        launcher = [str(program), *(["run", "--allow-all", "--quiet"] if binding.runtime == "deno" else [])]
     with tempfile.TemporaryDirectory(prefix="rva-conformance-") as name:
         record = Path(name) / "record.json"
         argv = [*launcher, str(SMOKE / binding.consumer), str(folder), str(vectors)]

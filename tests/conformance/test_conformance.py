@@ -84,3 +84,13 @@ def test_what_was_not_built_is_not_run(
 def test_no_case_is_a_failure(monkeypatch: pytest.MonkeyPatch, dist: Path) -> None:
     code, _ = _run(monkeypatch, dist, "cases.judge([], []); sys.exit(0)")
     assert code == 1
+
+
+def test_a_runtime_that_npm_lacks_is_not_run(
+    monkeypatch: pytest.MonkeyPatch, dist: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bindings.runtimes, "provide", lambda: "npm was not found")
+    chosen = Binding("old", "old", "row", "node.cjs", runtime="node-18")
+    assert bindings.run(chosen, dist, VECTORS).not_run == "npm was not found"
+    monkeypatch.setattr(bindings.runtimes, "provide", lambda: dist)
+    assert bindings.run(chosen, dist, VECTORS).not_run == "npm has no node-18 for this system"
