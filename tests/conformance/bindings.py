@@ -166,7 +166,7 @@ def run(binding: Binding, dist: Path, vectors: Path, timeout: float = 1800.0) ->
 def _gather(record: list[dict[str, Any]]) -> dict[str, Result]:
     results: dict[str, Result] = {}
     for entry in record:
-        got = tuple(float("nan") if number is None else float(number) for number in entry.get("got", ()))
+        got = tuple(float(number) for number in entry.get("got", ()))
         before = results.get(entry["case"], Result(ok=True))
         results[entry["case"]] = Result(
             ok=before.ok and bool(entry["ok"]),

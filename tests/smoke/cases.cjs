@@ -33,7 +33,9 @@ async function replay(cases, compute) {
     const name = `${testCase.kind}/${testCase.name}`;
     try {
       const got = Array.from(await compute(testCase));
-      record.push({ case: name, ok: agrees(got, testCase.output.flat()), got });
+      // What JSON cannot say goes as a text.
+      const told = got.map((number) => (Object.is(number, -0) ? "-0.0" : Number.isFinite(number) ? number : `${number}`));
+      record.push({ case: name, ok: agrees(got, testCase.output.flat()), got: told });
     } catch (error) {
       console.error(`${name}: ${error}`);
       record.push({ case: name, ok: false, reason: String(error) });
@@ -41,7 +43,6 @@ async function replay(cases, compute) {
   }
   const failures = record.filter((entry) => !entry.ok).map((entry) => entry.case);
   const passed = cases.length - failures.length;
-  // JSON has no NaN; a null in its place equals nothing either.
   if (process.env.RVA_SMOKE_RECORD) fs.writeFileSync(process.env.RVA_SMOKE_RECORD, JSON.stringify(record));
   console.log(
     JSON.stringify({ passed, failed: failures.length, cases: cases.length, failures: failures.slice(0, 5) }),
