@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import random_cases
+
 from bindings import BINDINGS, ROOT, Binding, Outcome, Result, run
 
 # Instruction sets differ in the width and the order of their sums.

@@ -7,6 +7,7 @@ import math
 import pytest
 import random_cases
 import same_bits
+
 from bindings import Binding, Outcome, Result
 
 NATIVE = Binding("n", "n", "row", "n.py")
