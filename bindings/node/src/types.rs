@@ -1,131 +1,82 @@
-//! JavaScript values to what the core takes. Every refusal names the argument.
-
-use std::borrow::Cow;
+//! Numbers, flags and the options of a call. Every refusal names the argument.
 
 use attention::Options;
-use napi::bindgen_prelude::{
-    Array, Either, Float32Array, FromNapiValue, JsObjectValue, JsValue, Object, Uint8ArraySlice, Unknown,
-};
-use napi::ValueType;
 
-use crate::error::Failure;
-
-type Result<T> = std::result::Result<T, Failure>;
+use crate::buffer;
+use crate::class::Arguments;
+use crate::error::{Failure, Result};
+use crate::js::{Kind, Value};
 
 /// Largest integer that a JavaScript number holds exactly.
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
-
-fn convert<T: FromNapiValue>(value: &Unknown<'_>, argument: &str, needed: &str) -> Result<T> {
-    let (env, raw) = (value.value().env, value.raw());
-    // SAFETY: both come from a live value of this call, and from_napi_value checks the type.
-    unsafe { T::from_napi_value(env, raw) }.map_err(|_| Failure::kind(argument, needed))
-}
-
-fn kind_of(value: &Unknown<'_>) -> ValueType {
-    value.get_type().unwrap_or(ValueType::Unknown)
-}
-
-/// A missing value: undefined or null.
-fn is_absent(value: &Unknown<'_>) -> bool {
-    matches!(kind_of(value), ValueType::Undefined | ValueType::Null)
-}
+/// Longest name of an option, and one more byte, and the string's end.
+const NAME: usize = 16;
 
 /// A number that is not negative and has no fraction.
-pub fn count(value: &Unknown<'_>, argument: &str) -> Result<usize> {
-    const NEEDED: &str = "an integer from 0 to 2^53 - 1";
-    let number = number(value, argument)?;
-    if !(0.0..=MAX_SAFE_INTEGER).contains(&number) || number.fract() != 0.0 {
-        return Err(Failure::kind(argument, NEEDED));
+pub fn integer(value: Value<'_>, argument: &str) -> Result<u64> {
+    match value.as_number() {
+        Some(number) if (0.0..=MAX_SAFE_INTEGER).contains(&number) && number.fract() == 0.0 => {
+            Ok(number as u64)
+        }
+        _ => Err(Failure::kind(argument, "an integer from 0 to 2^53 - 1")),
     }
-    usize::try_from(number as u64).map_err(|_| Failure::kind(argument, NEEDED))
+}
+
+/// The same where it counts elements.
+pub fn count(value: Value<'_>, argument: &str) -> Result<usize> {
+    usize::try_from(integer(value, argument)?)
+        .map_err(|_| Failure::kind(argument, "an integer that this machine's memory allows"))
 }
 
 /// Any number.
-pub fn number(value: &Unknown<'_>, argument: &str) -> Result<f64> {
-    convert(value, argument, "a number")
+pub fn number(value: Value<'_>, argument: &str) -> Result<f64> {
+    value.as_number().ok_or_else(|| Failure::kind(argument, "a number"))
 }
 
-/// A number, or 0 if there is none.
-pub fn number_or_zero(value: &Unknown<'_>, argument: &str) -> Result<f64> {
-    if is_absent(value) {
-        return Ok(0.0);
-    }
-    number(value, argument)
+pub fn boolean(value: Value<'_>, argument: &str) -> Result<bool> {
+    value.as_boolean().ok_or_else(|| Failure::kind(argument, "a boolean"))
 }
 
-/// A plain object.
-pub fn object<'env>(value: &Unknown<'env>, argument: &str) -> Result<Object<'env>> {
-    convert(value, argument, "an object")
-}
-
-/// A property of an object; undefined if there is none.
-pub fn property<'env>(object: &Object<'env>, name: &str) -> Result<Unknown<'env>> {
-    object.get_named_property(name).map_err(|_| Failure::kind(name, "a readable property"))
-}
-
-/// The numbers of a Float32Array, in place.
+/// Calls `take` with each named value of an object that is there.
 ///
-/// The slice must not outlive the call, and no JavaScript may run while it is used.
-pub fn tensor<'a>(value: &'a Unknown<'_>, argument: &str) -> Result<&'a [f32]> {
-    convert(value, argument, "a Float32Array")
-}
-
-/// A Float32Array, or an array of Float32Arrays of one length: flat, with the length of the rows.
-pub fn flat_or_rows<'a>(value: &'a Unknown<'_>, argument: &str) -> Result<(Cow<'a, [f32]>, Option<usize>)> {
-    if !value.is_array().unwrap_or(false) {
-        let flat: &[f32] = convert(value, argument, "a Float32Array or an array of them")?;
-        return Ok((flat.into(), None));
+/// `take` answers whether it knows the name; `known` lists the names for the refusal of others.
+pub fn each<'e>(
+    object: Value<'e>,
+    argument: &str,
+    known: &str,
+    mut take: impl FnMut(&str, Value<'e>) -> Result<bool>,
+) -> Result<()> {
+    if object.kind() != Kind::Object || object.is_array() || object.is_typed_array() {
+        return Err(Failure::kind(argument, "an object"));
     }
-    let rows = rows(value, argument)?;
-    let dim = rows.first().map_or(0, Vec::len);
-    if rows.iter().any(|row| row.len() != dim) {
-        return Err(Failure::kind(argument, "rows of one length"));
-    }
-    Ok((rows.concat().into(), Some(dim)))
-}
-
-/// An array of Float32Arrays, copied.
-pub fn rows(value: &Unknown<'_>, argument: &str) -> Result<Vec<Vec<f32>>> {
-    const NEEDED: &str = "an array of Float32Arrays";
-    let array: Array<'_> = convert(value, argument, NEEDED)?;
-    let row = |index| match array.get::<Unknown<'_>>(index) {
-        Ok(Some(row)) => Ok(tensor(&row, argument)?.to_vec()),
-        _ => Err(Failure::kind(argument, NEEDED)),
-    };
-    (0..array.len()).map(row).collect()
-}
-
-/// What a call computed.
-pub enum Answer {
-    /// One array.
-    Flat(Vec<f32>),
-    /// One array a query, or a sequence.
-    Rows(Vec<Vec<f32>>),
-}
-
-impl Answer {
-    /// One array a query from a flat result for `count` of them.
-    pub fn split(flat: &[f32], count: usize) -> Self {
-        let width = (flat.len() / count.max(1)).max(1);
-        Answer::Rows(flat.chunks(width).map(<[f32]>::to_vec).collect())
-    }
-
-    /// As JavaScript gets it; nothing is copied.
-    pub fn into_js(self) -> Either<Float32Array, Vec<Float32Array>> {
-        match self {
-            Answer::Flat(flat) => Either::A(Float32Array::new(flat)),
-            Answer::Rows(rows) => Either::B(rows.into_iter().map(Float32Array::new).collect()),
+    let names = object.names()?;
+    for index in 0..names.length()? {
+        let key = names.element(index)?;
+        let mut buffer = [0; NAME];
+        let name = key.text(&mut buffer).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+        if !take(name, object.get_by(key)?)? {
+            return Err(Failure::kind(&whole(key), &format!("one of {known}")));
         }
     }
+    Ok(())
+}
+
+/// An option's name for a message.
+#[cold]
+fn whole(key: Value<'_>) -> String {
+    let mut buffer = [0; 80];
+    String::from_utf8_lossy(key.text(&mut buffer).unwrap_or_default()).into_owned()
 }
 
 /// The options of a call, owned so that they can go to another thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct CallOptions {
     neighbors: Option<usize>,
     mask: Option<Vec<bool>>,
     causal: bool,
-    /// Length of a query in a flat batch, for mechanisms that have none of their own.
+    /// The seed of a training pass.
+    training: Option<u64>,
+    /// Length of one query.
     pub dim: Option<usize>,
 }
 
@@ -136,50 +87,42 @@ impl CallOptions {
             neighbors: self.neighbors,
             mask: self.mask.as_deref(),
             causal: self.causal,
-            ..Options::default()
+            training: self.training,
         }
     }
 }
 
-/// A number is numNeighbors, an array is the mask, an object is AttentionOptions.
-pub fn options(value: Option<&Unknown<'_>>) -> Result<CallOptions> {
-    let Some(value) = value else { return Ok(CallOptions::default()) };
-    match kind_of(value) {
-        ValueType::Number => {
-            Ok(CallOptions { neighbors: Some(count(value, "numNeighbors")?), ..Default::default() })
-        }
-        _ if value.is_array().unwrap_or(false) || value.is_typedarray().unwrap_or(false) => {
-            Ok(CallOptions { mask: Some(mask(value)?), ..Default::default() })
-        }
-        _ => from_object(&object(value, "options")?),
-    }
+/// What a call asks for beyond its tensors.
+#[derive(Default)]
+pub struct Asked<'e> {
+    pub options: CallOptions,
+    /// Where the result goes.
+    pub out: Option<Value<'e>>,
+    /// What ends an asynchronous call.
+    pub signal: Option<Value<'e>>,
+    /// A cache stands in place of keys and values.
+    pub cache: bool,
 }
 
-fn from_object(object: &Object<'_>) -> Result<CallOptions> {
-    const KNOWN: [&str; 4] = ["neighbors", "mask", "causal", "dim"];
-    let names = Object::keys(object).map_err(|_| Failure::kind("options", "an object"))?;
-    if let Some(unknown) = names.iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        return Err(Failure::kind(unknown, &format!("one of {}", KNOWN.join(", "))));
+impl<'e> Asked<'e> {
+    /// The arguments from `first` on: methods.js takes them out of what the caller gave. The first is a number whose
+    /// bits say which of the others are given.
+    pub fn read(arguments: &Arguments<'e>, first: usize) -> Result<Self> {
+        let given = integer(arguments.get(first), "options")?;
+        let mut asked = Asked { cache: given & 128 != 0, ..Asked::default() };
+        if given & 127 == 0 {
+            return Ok(asked);
+        }
+        let option = |bit: usize| (given & (1 << bit) != 0).then(|| arguments.get(first + 1 + bit));
+        asked.options = CallOptions {
+            neighbors: option(0).map(|value| count(value, "neighbors")).transpose()?,
+            mask: option(1).map(buffer::mask).transpose()?,
+            causal: option(2).map(|value| boolean(value, "causal")).transpose()?.unwrap_or(false),
+            dim: option(3).map(|value| count(value, "dim")).transpose()?,
+            training: option(4).map(|value| integer(value, "seed")).transpose()?,
+        };
+        asked.out = option(5);
+        asked.signal = option(6);
+        Ok(asked)
     }
-    let given = |name| -> Result<Option<Unknown<'_>>> {
-        Ok(Some(property(object, name)?).filter(|value| !is_absent(value)))
-    };
-    Ok(CallOptions {
-        neighbors: given("neighbors")?.map(|value| count(&value, "neighbors")).transpose()?,
-        mask: given("mask")?.map(|value| mask(&value)).transpose()?,
-        causal: given("causal")?
-            .map(|value| convert(&value, "causal", "a boolean"))
-            .transpose()?
-            .unwrap_or(false),
-        dim: given("dim")?.map(|value| count(&value, "dim")).transpose()?,
-    })
-}
-
-fn mask(value: &Unknown<'_>) -> Result<Vec<bool>> {
-    const NEEDED: &str = "a Uint8Array or an array of booleans";
-    if value.is_array().unwrap_or(false) {
-        return convert(value, "mask", NEEDED);
-    }
-    let bytes: Uint8ArraySlice<'_> = convert(value, "mask", NEEDED)?;
-    Ok(bytes.iter().map(|take| *take != 0).collect())
 }

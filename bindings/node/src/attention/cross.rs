@@ -1,27 +1,14 @@
 //! Cross attention.
 
 use super::*;
+use crate::class::wrap;
+use crate::types;
+use attention::CrossAttention as Mechanism;
 
-/// Softmax attention of queries over another memory.
-#[napi]
-pub struct CrossAttention {
-    engine: Arc<Engine>,
+pub fn export(exports: Value<'_>) -> Result<Value<'_>> {
+    export_mechanism::<Mechanism>(exports, c"CrossAttention", new, [dim::<Mechanism>()])
 }
 
-#[napi]
-impl CrossAttention {
-    /// For queries and keys of length `dim`.
-    #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, #[napi(ts_arg_type = "number")] dim: Unknown<'_>) -> napi::Result<Self> {
-        let make = || Engine::new(attention::CrossAttention::new(types::count(&dim, "dim")?));
-        Ok(Self { engine: throw(&env, make())? })
-    }
-
-    /// Length of a query.
-    #[napi(getter, catch_unwind)]
-    pub fn dim(&self) -> f64 {
-        self.engine.dim()
-    }
+fn new<'e>(arguments: &Arguments<'e>) -> Result<Value<'e>> {
+    wrap(arguments, Arc::new(Mechanism::new(types::count(arguments.get(0), "dim")?)?))
 }
-
-forward_methods!(CrossAttention);

@@ -1,90 +1,49 @@
 //! Hyperbolic attention, and the geometry it lives in.
 
 use super::*;
-use attention::poincare;
+use crate::buffer::{from_floats, Source};
+use crate::class::wrap;
+use crate::types::number;
+use attention::{poincare, HyperbolicAttention as Mechanism};
 
-/// Attention in the Poincaré ball: scores are negative distances, the result is a gyromidpoint.
-#[napi]
-pub struct HyperbolicAttention {
-    engine: Arc<Engine>,
-    curvature: f64,
+pub fn export(exports: Value<'_>) -> Result<Value<'_>> {
+    let own = [
+        getter(c"curvature", |a| a.env().number(curvature(a)?)),
+        method(c"poincareDistance", |a| distance(a, curvature(a)?)),
+        method(c"toPoincare", |a| map(a, curvature(a)?, poincare::to_poincare)),
+        method(c"fromPoincare", |a| map(a, curvature(a)?, poincare::from_poincare)),
+        method(c"projectToBall", |a| map(a, curvature(a)?, poincare::project_to_ball)),
+    ];
+    export_mechanism::<Mechanism>(exports, c"HyperbolicAttention", new, own)
 }
 
-impl HyperbolicAttention {
-    fn map(
-        &self,
-        x: &Unknown<'_>,
-        map: fn(&[f32], f64) -> attention::Result<Vec<f32>>,
-    ) -> Result<Float32Array, Failure> {
-        Ok(Float32Array::new(map(types::tensor(x, "x")?, self.curvature)?))
-    }
-
-    fn distance(&self, x: &Unknown<'_>, y: &Unknown<'_>) -> Result<f64, Failure> {
-        Ok(poincare::distance(types::tensor(x, "x")?, types::tensor(y, "y")?, self.curvature)?)
-    }
+/// The same for any curvature, which is the last argument.
+pub fn functions() -> [Member; 4] {
+    [
+        method(c"poincareDistance", |a| distance(a, number(a.get(2), "curvature")?)),
+        method(c"toPoincare", |a| map(a, number(a.get(1), "curvature")?, poincare::to_poincare)),
+        method(c"fromPoincare", |a| map(a, number(a.get(1), "curvature")?, poincare::from_poincare)),
+        method(c"projectToBall", |a| map(a, number(a.get(1), "curvature")?, poincare::project_to_ball)),
+    ]
 }
 
-// JavaScript knows the maps by these names.
-#[allow(clippy::wrong_self_convention)]
-#[napi]
-impl HyperbolicAttention {
-    /// For the ball of curvature -`curvature`, whose radius is 1/sqrt(curvature).
-    #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, #[napi(ts_arg_type = "number")] curvature: Unknown<'_>) -> napi::Result<Self> {
-        let make = || {
-            let curvature = types::number(&curvature, "curvature")?;
-            let engine = Engine::new(attention::HyperbolicAttention::new(curvature))?;
-            Ok(Self { engine, curvature })
-        };
-        throw(&env, make())
-    }
-
-    /// c, where the space has curvature -c.
-    #[napi(getter, catch_unwind)]
-    pub fn curvature(&self) -> f64 {
-        self.curvature
-    }
-
-    /// Distance of two points of the ball.
-    #[napi(catch_unwind)]
-    pub fn poincare_distance(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "Float32Array")] x: Unknown<'_>,
-        #[napi(ts_arg_type = "Float32Array")] y: Unknown<'_>,
-    ) -> napi::Result<f64> {
-        throw(&env, self.distance(&x, &y))
-    }
-
-    /// Maps a Euclidean vector into the ball: the exponential map at the origin.
-    #[napi(catch_unwind)]
-    pub fn to_poincare(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "Float32Array")] x: Unknown<'_>,
-    ) -> napi::Result<Float32Array> {
-        throw(&env, self.map(&x, poincare::to_poincare))
-    }
-
-    /// Maps a point of the ball to a Euclidean vector: the inverse of `toPoincare`.
-    #[napi(catch_unwind)]
-    pub fn from_poincare(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "Float32Array")] x: Unknown<'_>,
-    ) -> napi::Result<Float32Array> {
-        throw(&env, self.map(&x, poincare::from_poincare))
-    }
-
-    /// Moves a point that lies outside the ball to just inside its boundary; others stay.
-    #[napi(catch_unwind)]
-    pub fn project_to_ball(
-        &self,
-        env: Env,
-        #[napi(ts_arg_type = "Float32Array")] x: Unknown<'_>,
-    ) -> napi::Result<Float32Array> {
-        throw(&env, self.map(&x, poincare::project_to_ball))
-    }
+fn new<'e>(arguments: &Arguments<'e>) -> Result<Value<'e>> {
+    wrap(arguments, Arc::new(Mechanism::new(number(arguments.get(0), "curvature")?)?))
 }
 
-forward_methods!(HyperbolicAttention);
+fn curvature(arguments: &Arguments<'_>) -> Result<f64> {
+    Ok(this::<Arc<Mechanism>>(arguments)?.get("this")?.curvature())
+}
+
+fn distance<'e>(arguments: &Arguments<'e>, curvature: f64) -> Result<Value<'e>> {
+    let (x, y) = (Source::vector(arguments.get(0), "x")?, Source::vector(arguments.get(1), "y")?);
+    let (x, y) = (x.view("x")?, y.view("y")?);
+    arguments.env().number(poincare::distance(&x.data, &y.data, curvature)?)
+}
+
+type Map = fn(&[f32], f64) -> attention::Result<Vec<f32>>;
+
+fn map<'e>(arguments: &Arguments<'e>, curvature: f64, map: Map) -> Result<Value<'e>> {
+    let x = Source::vector(arguments.get(0), "x")?.view("x")?;
+    from_floats(arguments.env(), &map(&x.data, curvature)?)
+}

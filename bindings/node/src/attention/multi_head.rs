@@ -1,70 +1,154 @@
 //! Multi-head attention.
 
 use super::*;
+use crate::buffer::{self, Source};
+use crate::class::{fixed, wrap};
+use crate::error::Failure;
+use crate::js::{Env, Kind};
+use crate::types::{count, each, number};
+use attention::{MultiHeadAttention as Mechanism, MultiHeadWeights};
 
-/// Softmax attention of several heads, each over its share of the dimension; nothing is projected.
-#[napi]
-pub struct MultiHeadAttention {
-    engine: Arc<Engine>,
-    num_heads: usize,
-    hidden_dim: usize,
+pub fn export(exports: Value<'_>) -> Result<Value<'_>> {
+    let size = |name, size: crate::class::Run| getter(name, size);
+    let own = [
+        size(c"numHeads", |a| number_of(a, Mechanism::num_heads)),
+        size(c"hiddenDim", |a| number_of(a, Mechanism::hidden_dim)),
+        size(c"headDim", |a| number_of(a, Mechanism::head_dim)),
+        fixed(c"fromParams", from_params),
+    ];
+    export_mechanism::<Mechanism>(exports, c"MultiHeadAttention", new, own)
 }
 
-impl MultiHeadAttention {
-    fn make(
-        num_heads: &Unknown<'_>,
-        hidden_dim: &Unknown<'_>,
-        dropout: Option<&Unknown<'_>>,
-    ) -> Result<Self, Failure> {
-        let num_heads = types::count(num_heads, "numHeads")?;
-        let hidden_dim = types::count(hidden_dim, "hiddenDim")?;
-        let dropout = dropout.map_or(Ok(0.0), |value| types::number_or_zero(value, "dropout"))?;
-        let attention = attention::MultiHeadAttention::new(num_heads, hidden_dim, dropout);
-        Ok(Self { engine: Engine::new(attention)?, num_heads, hidden_dim })
+fn number_of<'e>(arguments: &Arguments<'e>, size: fn(&Mechanism) -> usize) -> Result<Value<'e>> {
+    let size = size(&*this::<Arc<Mechanism>>(arguments)?.get("this")?);
+    arguments.env().number(size as f64)
+}
+
+/// From a configuration, or from (numHeads, hiddenDim, dropout?).
+fn new<'e>(arguments: &Arguments<'e>) -> Result<Value<'e>> {
+    let first = arguments.get(0);
+    let config = match first.kind() {
+        Kind::Number => Config {
+            num_heads: Some(first),
+            hidden_dim: Some(arguments.get(1)),
+            dropout: Some(arguments.get(2)).filter(|value| !value.is_absent()),
+            ..Config::default()
+        },
+        Kind::Object => Config::read(first)?,
+        _ => return Err(Failure::kind("config", "an object, or numHeads and hiddenDim as numbers")),
+    };
+    wrap(arguments, Arc::new(config.build(arguments.env())?))
+}
+
+/// `fromParams(numHeads, hiddenDim, dropout?)`.
+fn from_params<'e>(arguments: &Arguments<'e>) -> Result<Value<'e>> {
+    count(arguments.get(0), "numHeads")?;
+    if arguments.this().kind() != Kind::Function {
+        return Err(Failure::kind("this", "the class, as in MultiHeadAttention.fromParams()"));
+    }
+    arguments.this().construct(&[0, 1, 2].map(|index| arguments.get(index)))
+}
+
+#[derive(Default)]
+struct Config<'e> {
+    num_heads: Option<Value<'e>>,
+    hidden_dim: Option<Value<'e>>,
+    dropout: Option<Value<'e>>,
+    neighbors: Option<Value<'e>>,
+    weights: Option<Value<'e>>,
+}
+
+impl<'e> Config<'e> {
+    fn read(object: Value<'e>) -> Result<Self> {
+        let mut config = Config::default();
+        each(object, "config", "numHeads, hiddenDim, dropout, neighbors, weights", |name, value| {
+            let place = match name {
+                "numHeads" => &mut config.num_heads,
+                "hiddenDim" => &mut config.hidden_dim,
+                "dropout" => &mut config.dropout,
+                "neighbors" => &mut config.neighbors,
+                "weights" => &mut config.weights,
+                _ => return Ok(false),
+            };
+            *place = Some(value).filter(|value| !value.is_absent());
+            Ok(true)
+        })?;
+        Ok(config)
+    }
+
+    fn build(self, env: Env<'e>) -> Result<Mechanism> {
+        let nothing = env.undefined()?;
+        let num_heads = count(self.num_heads.unwrap_or(nothing), "numHeads")?;
+        let hidden_dim = count(self.hidden_dim.unwrap_or(nothing), "hiddenDim")?;
+        let dropout = self.dropout.map_or(Ok(0.0), |value| number(value, "dropout"))?;
+        let mut mechanism = Mechanism::new(num_heads, hidden_dim, dropout)?;
+        if let Some(neighbors) = self.neighbors {
+            mechanism = mechanism.with_neighbors(count(neighbors, "neighbors")?)?;
+        }
+        match self.weights {
+            Some(weights) => Ok(mechanism.with_weights(read_weights(weights, hidden_dim)?)?),
+            None => Ok(mechanism),
+        }
     }
 }
 
-#[napi]
-impl MultiHeadAttention {
-    /// hiddenDim has to be a multiple of numHeads; dropout lies in [0, 1) and does nothing at inference.
-    #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, #[napi(ts_arg_type = "AttentionConfig")] config: Unknown<'_>) -> napi::Result<Self> {
-        let make = || {
-            let config = types::object(&config, "config")?;
-            let given = |name| types::property(&config, name);
-            Self::make(&given("numHeads")?, &given("hiddenDim")?, Some(&given("dropout")?))
-        };
-        throw(&env, make())
+/// The bytes of a safetensors file, or the matrices by name.
+fn read_weights(value: Value<'_>, hidden_dim: usize) -> Result<MultiHeadWeights> {
+    const KNOWN: &str =
+        "safetensors, prefix, query, key, value, output, queryBias, keyBias, valueBias, outputBias";
+    const PARTS: [&str; 8] =
+        ["query", "key", "value", "output", "queryBias", "keyBias", "valueBias", "outputBias"];
+    if value.is_typed_array() {
+        return from_file(value, "");
     }
-
-    /// As the constructor, from single parameters; dropout is 0 if it is not given.
-    #[napi(factory, catch_unwind)]
-    pub fn from_params(
-        env: Env,
-        #[napi(ts_arg_type = "number")] num_heads: Unknown<'_>,
-        #[napi(ts_arg_type = "number")] hidden_dim: Unknown<'_>,
-        #[napi(ts_arg_type = "number | null")] dropout: Option<Unknown<'_>>,
-    ) -> napi::Result<Self> {
-        throw(&env, Self::make(&num_heads, &hidden_dim, dropout.as_ref()))
+    let (mut file, mut prefix, mut parts) = (None, String::new(), [None; PARTS.len()]);
+    each(value, "weights", KNOWN, |name, value| {
+        let there = Some(value).filter(|value| !value.is_absent());
+        match (name, PARTS.iter().position(|part| *part == name)) {
+            (_, Some(part)) => parts[part] = there,
+            ("safetensors", _) => file = there,
+            ("prefix", _) => prefix = there.map_or(Ok(String::new()), text)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    })?;
+    if let Some(file) = file {
+        return from_file(file, &prefix);
     }
-
-    /// Number of heads.
-    #[napi(getter, catch_unwind)]
-    pub fn num_heads(&self) -> f64 {
-        self.num_heads as f64
-    }
-
-    /// Length of a query: all heads together.
-    #[napi(getter, catch_unwind)]
-    pub fn hidden_dim(&self) -> f64 {
-        self.hidden_dim as f64
-    }
-
-    /// Length of one head: hiddenDim / numHeads.
-    #[napi(getter, catch_unwind)]
-    pub fn head_dim(&self) -> f64 {
-        (self.hidden_dim / self.num_heads) as f64
+    let sources = PARTS.iter().zip(parts).map(|(name, part)| match part {
+        Some(part) => Source::matrix(part, name).map(Some),
+        None => Ok(None),
+    });
+    let sources = sources.collect::<Result<Vec<_>>>()?;
+    let tensors = PARTS.iter().zip(sources).map(|(name, source)| match source {
+        Some(source) => source.view(name).map(Some),
+        None => Ok(None),
+    });
+    let tensors = tensors.collect::<Result<Vec<_>>>()?;
+    let part = |index: usize| tensors.get(index).and_then(Option::as_ref).map(|tensor| &*tensor.data);
+    let [Some(query), Some(key), Some(value), Some(output)] = [0, 1, 2, 3].map(part) else {
+        return Err(Failure::kind("weights", "query, key, value and output"));
+    };
+    let named = |error| Failure::about(error, "weights");
+    let weights = MultiHeadWeights::new(hidden_dim, query, key, value, output).map_err(named)?;
+    match [4, 5, 6, 7].map(part) {
+        [None, None, None, None] => Ok(weights),
+        [Some(query), Some(key), Some(value), Some(output)] => {
+            weights.with_biases(query, key, value, output).map_err(named)
+        }
+        _ => Err(Failure::kind("weights", "all four biases or none")),
     }
 }
 
-forward_methods!(MultiHeadAttention);
+fn from_file(value: Value<'_>, prefix: &str) -> Result<MultiHeadWeights> {
+    let bytes = buffer::bytes(value, "weights")?;
+    let bytes =
+        bytes.ok_or_else(|| Failure::kind("weights", "the bytes of a safetensors file as a Uint8Array"))?;
+    MultiHeadWeights::from_safetensors(&bytes, prefix).map_err(|error| Failure::about(error, "weights"))
+}
+
+fn text(value: Value<'_>) -> Result<String> {
+    let mut buffer = [0; 1024];
+    let text = value.text(&mut buffer).and_then(|text| std::str::from_utf8(text).ok());
+    text.map(str::to_owned).ok_or_else(|| Failure::kind("prefix", "a string"))
+}
