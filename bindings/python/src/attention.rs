@@ -1,59 +1,154 @@
 //! The classes: `Attention` attends, its subclasses say how they are made.
 
-use attention::{Attention as Mechanism, Error, Needed};
-use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use attention::{Attention as Mechanism, Error, Inputs, Needed};
 use pyo3::prelude::*;
+use pyo3::sync::RwLockExt;
+use pyo3::types::{PyDict, PyTuple};
 use pyo3::PyClass;
 
+use crate::cache::KeyValueCache;
+use crate::call::{attend, CallOptions, Given, MANY_QUERIES, ONE_QUERY};
 use crate::error::{kind, refused};
 use crate::poincare::{distance, map};
-use crate::types::{count, number, tensor, vector, CallOptions, Tensor};
-
-type Vector<'py> = Bound<'py, PyArray1<f32>>;
-type Matrix<'py> = Bound<'py, PyArray2<f32>>;
+use crate::settings::{configured, Parameters, Settings, Value};
+use crate::state::AttentionState;
+use crate::stream::ForwardStream;
+use crate::tensor::{check_columns, check_rows, count, flag, number, tensor, vector, View};
+use crate::weights::MultiHeadWeights;
 
 /// An attention mechanism with its parameters; one of its subclasses.
+///
+/// Attentions are immutable: any number of threads may use one at a time. Those without weights can be pickled.
 #[pyclass(subclass, frozen, module = "ruvector_attention")]
-pub struct Attention(Box<dyn Mechanism>);
+pub struct Attention {
+    pub mechanism: Box<dyn Mechanism>,
+    parameters: Parameters,
+}
+
+/// Keys and values of a call.
+enum Memory<'a, 'py> {
+    Arrays(View<'py>, View<'py>),
+    Cache(&'a Bound<'py, KeyValueCache>),
+}
 
 impl Attention {
     /// Initialises an instance of the subclass `sub`.
     fn with<S: PyClass<BaseType = Attention>>(
-        py: Python<'_>,
-        mechanism: attention::Result<impl Mechanism + 'static>,
+        mechanism: impl Mechanism + 'static,
+        parameters: Parameters,
         sub: S,
-    ) -> PyResult<PyClassInitializer<S>> {
-        let mechanism = mechanism.map_err(|error| refused(py, &error))?;
-        Ok(PyClassInitializer::from(Attention(Box::new(mechanism))).add_subclass(sub))
+    ) -> PyClassInitializer<S> {
+        Self::boxed(Box::new(mechanism), parameters, sub)
     }
-}
 
-/// Rows that an array spells out have to be of the length that is needed.
-fn check_columns(py: Python<'_>, tensor: &Tensor<'_>, argument: &'static str, dim: usize) -> PyResult<()> {
-    match tensor.columns {
-        Some(found) if found != dim => {
+    /// The same for a mechanism that the builder made.
+    pub fn boxed<S: PyClass<BaseType = Attention>>(
+        mechanism: Box<dyn Mechanism>,
+        parameters: Parameters,
+        sub: S,
+    ) -> PyClassInitializer<S> {
+        PyClassInitializer::from(Attention { mechanism, parameters }).add_subclass(sub)
+    }
+
+    /// Attends with one query.
+    pub fn one<'py>(
+        &self,
+        query: &Bound<'py, PyAny>,
+        keys: &Bound<'py, PyAny>,
+        values: Given<'_, 'py>,
+        options: &CallOptions,
+        out: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = query.py();
+        let query = vector(query, "query")?;
+        let memory = memory(keys, values)?;
+        let needed = self.mechanism.dim();
+        if let Some(dim) = needed.filter(|&dim| dim != query.len()) {
             let needed = Needed::Exactly(dim);
-            Err(refused(py, &Error::Length { argument, found, needed }))
+            return Err(refused(py, &Error::Length { argument: "query", found: query.len(), needed }));
         }
-        _ => Ok(()),
+        if query.len() == 0 {
+            let needed = Needed::AtLeast(1);
+            return Err(refused(py, &Error::Length { argument: "query", found: 0, needed }));
+        }
+        self.over(py, &query, query.len(), &memory, options, out, true)
+    }
+
+    #[allow(clippy::too_many_arguments)] // what a call consists of
+    #[inline]
+    fn over<'py>(
+        &self,
+        py: Python<'py>,
+        queries: &View<'py>,
+        dim: usize,
+        memory: &Memory<'_, 'py>,
+        options: &CallOptions,
+        out: Given<'_, 'py>,
+        one: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (names, rows) = (if one { ONE_QUERY } else { MANY_QUERIES }, queries.floats());
+        match memory {
+            Memory::Arrays(keys, values) => {
+                check_columns(py, keys, "keys", dim)?;
+                check_rows(py, values, keys.len() / dim.max(1))?;
+                let inputs = Inputs::new(&rows, dim, keys.tensor(), values.tensor());
+                let taken = [queries.bytes(), keys.bytes(), values.bytes()];
+                attend(py, &*self.mechanism, &inputs, options, out, &taken, names)
+            }
+            Memory::Cache(cache) => {
+                let cache = cache.get();
+                let held = crate::unpoisoned(cache.0.read_py_attached(py));
+                if held.dim() != dim {
+                    let argument = if one { "query" } else { "queries" };
+                    let needed = Needed::Exactly(held.dim());
+                    return Err(refused(py, &Error::Length { argument, found: dim, needed }));
+                }
+                attend(py, &*self.mechanism, &held.inputs(&rows), options, out, &[queries.bytes()], names)
+            }
+        }
+    }
+
+    /// The queries' rows, and their length.
+    fn rows<'py>(
+        &self,
+        queries: &Bound<'py, PyAny>,
+        keys: Option<&Memory<'_, 'py>>,
+    ) -> PyResult<(View<'py>, usize)> {
+        let (py, queries) = (queries.py(), tensor(queries, "queries")?);
+        let needed = self.mechanism.dim();
+        let known = match keys {
+            Some(Memory::Arrays(keys, _)) => keys.columns,
+            Some(Memory::Cache(cache)) => Some(crate::unpoisoned(cache.get().0.read_py_attached(py)).dim()),
+            None => None,
+        };
+        if let Some(dim) = needed {
+            check_columns(py, &queries, "queries", dim)?;
+        }
+        let dim = queries
+            .columns
+            .or(needed)
+            .or(known)
+            .ok_or_else(|| kind(py, "queries", "rows, because nothing else tells their length"))?;
+        if dim == 0 {
+            return Err(refused(
+                py,
+                &Error::Length { argument: "queries", found: 0, needed: Needed::AtLeast(1) },
+            ));
+        }
+        Ok((queries, dim))
     }
 }
 
-/// Values that are rows have to be as many rows as there are keys.
-fn check_rows(py: Python<'_>, values: &Tensor<'_>, n: usize) -> PyResult<()> {
-    let found = values.data()?.len();
-    match values.columns {
-        Some(columns) if columns.checked_mul(n) != Some(found) => {
-            let needed = Needed::Exactly(columns.saturating_mul(n));
-            Err(refused(py, &Error::Length { argument: "values", found, needed }))
-        }
-        _ => Ok(()),
+/// Keys and values, or the cache that holds both.
+#[inline]
+fn memory<'a, 'py>(keys: &'a Bound<'py, PyAny>, values: Given<'_, 'py>) -> PyResult<Memory<'a, 'py>> {
+    match values {
+        Some(values) => Ok(Memory::Arrays(tensor(keys, "keys")?, tensor(values, "values")?)),
+        None => match keys.cast::<KeyValueCache>() {
+            Ok(cache) => Ok(Memory::Cache(cache)),
+            Err(_) => Err(kind(keys.py(), "values", "an array, because keys is not a KeyValueCache")),
+        },
     }
-}
-
-fn matrix<'py>(py: Python<'py>, flat: Vec<f32>, rows: usize) -> PyResult<Matrix<'py>> {
-    let columns = flat.len() / rows.max(1);
-    PyArray1::from_vec(py, flat).reshape([rows, columns])
 }
 
 #[pymethods]
@@ -61,111 +156,305 @@ impl Attention {
     /// Name of the mechanism, one of `features()`.
     #[getter]
     fn kind(&self) -> &'static str {
-        self.0.kind()
+        self.mechanism.kind()
+    }
+
+    /// Name of the kernel that computes, one of `kernels()`.
+    #[getter]
+    fn kernel(&self) -> &'static str {
+        self.mechanism.kernel()
+    }
+
+    /// Length of a query; None where any will do.
+    #[getter]
+    fn dim(&self) -> Option<usize> {
+        self.mechanism.dim()
     }
 
     /// Attend from one query `[d]` over keys `[n, d]` and values `[n, dv]`; returns `[dv]`.
-    #[pyo3(signature = (query, keys, values, *, num_neighbors=None, mask=None, causal=false))]
+    ///
+    /// Keys and values may be flat, and `keys` may be a `KeyValueCache`, without `values`. `num_neighbors` keeps the keys
+    /// with the best scores; `mask` has one flag a key, true = it takes part. `training` drops weights as `seed` says.
+    /// The result is written to `out`, a float32 array, where it is given.
+    ///
+    /// >>> import numpy as np
+    /// >>> attention = ScaledDotProductAttention(2)
+    /// >>> keys = np.array([[1, 0], [0, 1]], dtype=np.float32)
+    /// >>> attention.forward([1, 0], keys, [10, 20], num_neighbors=1)
+    /// array([10.], dtype=float32)
+    /// >>> attention.forward([1, 0], keys, [10, 20], mask=[False, True])
+    /// array([20.], dtype=float32)
+    #[pyo3(signature = (query, keys, values=None, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None, out=None))]
+    #[pyo3(
+        text_signature = "($self, query, keys, values=None, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None, out=None)"
+    )]
     #[allow(clippy::too_many_arguments)] // these are Python's
     fn forward<'py>(
         &self,
-        py: Python<'py>,
         query: &Bound<'py, PyAny>,
         keys: &Bound<'py, PyAny>,
-        values: &Bound<'py, PyAny>,
-        num_neighbors: Option<&Bound<'py, PyAny>>,
-        mask: Option<&Bound<'py, PyAny>>,
-        causal: bool,
-    ) -> PyResult<Vector<'py>> {
-        let options = CallOptions::read(num_neighbors, mask, causal)?;
-        let (query, keys, values) =
-            (vector(query, "query")?, tensor(keys, "keys")?, tensor(values, "values")?);
-        let (q, k, v) = (query.data()?, keys.data()?, values.data()?);
-        // A query of the wrong length is the core's to refuse.
-        let dim = self.0.dim().unwrap_or(q.len());
-        check_columns(py, &keys, "keys", dim)?;
-        check_rows(py, &values, k.len() / dim.max(1))?;
-        let result = py.detach(|| self.0.forward_with(q, k, v, &options.as_core()));
-        Ok(PyArray1::from_vec(py, result.map_err(|error| refused(py, &error))?))
+        values: Given<'_, 'py>,
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+        out: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
+        self.one(query, keys, values, &options, out)
     }
 
     /// Attend from queries `[m, d]` over the same keys and values; returns `[m, dv]`.
-    #[pyo3(signature = (queries, keys, values, *, num_neighbors=None, mask=None, causal=false))]
+    ///
+    /// Options are those of `forward`; with `causal`, query i of m sees keys j <= i + n - m.
+    ///
+    /// >>> import numpy as np
+    /// >>> attention = CrossAttention(1)
+    /// >>> attention.forward_batch([[0], [0]], [[1], [2]], [[4], [6]], causal=True)
+    /// array([[4.],
+    ///        [5.]], dtype=float32)
+    #[pyo3(signature = (queries, keys, values=None, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None, out=None))]
+    #[pyo3(
+        text_signature = "($self, queries, keys, values=None, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None, out=None)"
+    )]
     #[allow(clippy::too_many_arguments)] // these are Python's
     fn forward_batch<'py>(
         &self,
-        py: Python<'py>,
         queries: &Bound<'py, PyAny>,
         keys: &Bound<'py, PyAny>,
-        values: &Bound<'py, PyAny>,
-        num_neighbors: Option<&Bound<'py, PyAny>>,
-        mask: Option<&Bound<'py, PyAny>>,
-        causal: bool,
-    ) -> PyResult<Matrix<'py>> {
-        let options = CallOptions::read(num_neighbors, mask, causal)?;
-        let (queries, keys, values) =
-            (tensor(queries, "queries")?, tensor(keys, "keys")?, tensor(values, "values")?);
-        let dim = queries
-            .columns
-            .or(self.0.dim())
-            .or(keys.columns)
-            .ok_or_else(|| kind(py, "queries", "rows, because nothing else tells their length"))?;
-        let (q, k, v) = (queries.data()?, keys.data()?, values.data()?);
-        check_columns(py, &keys, "keys", dim)?;
-        check_rows(py, &values, k.len() / dim.max(1))?;
-        let result = py.detach(|| self.0.forward_batch(q, dim, k, v, &options.as_core()));
-        matrix(py, result.map_err(|error| refused(py, &error))?, q.len() / dim.max(1))
+        values: Given<'_, 'py>,
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+        out: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
+        let py = queries.py();
+        let memory = memory(keys, values)?;
+        let (queries, dim) = self.rows(queries, Some(&memory))?;
+        self.over(py, &queries, dim, &memory, &options, out, false)
+    }
+
+    /// Attend from each of the queries as it comes; returns an iterator over the results, in order.
+    ///
+    /// Keys and values are read once; a query is taken from the iterable when its result is asked for.
+    ///
+    /// >>> attention = ScaledDotProductAttention(1)
+    /// >>> for result in attention.forward_stream([[0], [0]], [[1], [2]], [[4], [6]]):
+    /// ...     print(result)
+    /// [5.]
+    /// [5.]
+    #[pyo3(signature = (queries, keys, values=None, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None))]
+    #[pyo3(
+        text_signature = "($self, queries, keys, values=None, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None)"
+    )]
+    #[allow(clippy::too_many_arguments)] // these are Python's
+    fn forward_stream<'py>(
+        slf: &Bound<'py, Self>,
+        queries: &Bound<'py, PyAny>,
+        keys: &Bound<'py, PyAny>,
+        values: Given<'_, 'py>,
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+    ) -> PyResult<ForwardStream> {
+        let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
+        let (keys, values) = match memory(keys, values)? {
+            Memory::Arrays(keys, values) => (keys.object().clone(), Some(values.object().clone().unbind())),
+            Memory::Cache(cache) => (cache.clone().into_any(), None),
+        };
+        ForwardStream::new(slf, queries, keys.unbind(), values, options)
+    }
+
+    /// Start a computation whose keys and values arrive in chunks, for a query `[d]` or queries `[m, d]`.
+    ///
+    /// Values will have `value_dim` numbers; those of a query if it is not given.
+    ///
+    /// >>> state = ScaledDotProductAttention(1).state([0.0])
+    /// >>> state.push([[1], [2]], [[4], [6]])
+    /// >>> state.finish()
+    /// array([[5.]], dtype=float32)
+    #[pyo3(signature = (queries, value_dim=None, *, num_neighbors=None, causal=None))]
+    #[pyo3(text_signature = "($self, queries, value_dim=None, *, num_neighbors=None, causal=False)")]
+    fn state(
+        &self,
+        queries: &Bound<'_, PyAny>,
+        value_dim: Given<'_, '_>,
+        num_neighbors: Given<'_, '_>,
+        causal: Given<'_, '_>,
+    ) -> PyResult<AttentionState> {
+        let options = CallOptions::read(num_neighbors, None, causal, None, None)?;
+        let py = queries.py();
+        let (queries, dim) = match self.rows(queries, None) {
+            Ok(found) => found,
+            // Numbers in one dimension are one query, where nothing else tells their length.
+            Err(_) if self.mechanism.dim().is_none() => {
+                let query = vector(queries, "queries")?;
+                let dim = query.len();
+                (query, dim)
+            }
+            Err(error) => return Err(error),
+        };
+        let value_dim = value_dim.map_or(Ok(dim), |value| count(value, "value_dim"))?;
+        let state = self.mechanism.stream(&queries.floats(), dim, value_dim, &options.as_core());
+        Ok(AttentionState::new(state.map_err(|error| refused(py, &error))?))
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let name = slf.get_type().name()?;
+        Ok(format!("{name}({})", slf.get().parameters.text()))
+    }
+
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        Ok((PyTuple::empty(py), self.parameters.keywords(py)?))
     }
 }
 
-/// A subclass whose only parameter is the length of a query.
+/// A subclass whose only parameter of its own is the length of a query.
 macro_rules! with_dim {
-    ($name:ident, $doc:literal) => {
-        #[doc = $doc]
+    ($name:ident, $($doc:literal),*) => {
+        $(#[doc = $doc])*
         #[pyclass(extends = Attention, frozen, module = "ruvector_attention")]
-        struct $name;
+        pub struct $name;
 
         #[pymethods]
         impl $name {
             #[new]
-            fn new(py: Python<'_>, dim: &Bound<'_, PyAny>) -> PyResult<PyClassInitializer<Self>> {
-                Attention::with(py, attention::$name::new(count(dim, "dim")?), Self)
-            }
-
-            /// Length of a query.
-            #[getter]
-            fn dim(slf: PyRef<'_, Self>) -> Option<usize> {
-                slf.as_super().0.dim()
+            #[pyo3(signature = (dim, *, num_neighbors=None, dropout=None, threads=None, kernel=None))]
+            fn new(
+                py: Python<'_>,
+                dim: &Bound<'_, PyAny>,
+                num_neighbors: Given<'_, '_>,
+                dropout: Given<'_, '_>,
+                threads: Given<'_, '_>,
+                kernel: Given<'_, '_>,
+            ) -> PyResult<PyClassInitializer<Self>> {
+                let dim = count(dim, "dim")?;
+                let settings = Settings::read(py, num_neighbors, dropout, threads, kernel)?;
+                let made = attention::$name::new(dim).and_then(|made| configured!(made, settings, selective));
+                let parameters = Parameters::of([("dim", Value::Count(dim))], &settings);
+                Ok(Attention::with(made.map_err(|error| refused(py, &error))?, parameters, Self))
             }
         }
     };
 }
 
-with_dim!(ScaledDotProductAttention, "Softmax attention with scores scaled by 1/sqrt(dim).");
-with_dim!(CrossAttention, "Softmax attention of queries over another memory.");
-with_dim!(LinearAttention, "Linear attention with the feature map elu(x) + 1; it has no top-k.");
+with_dim!(
+    ScaledDotProductAttention,
+    "Softmax attention with scores scaled by 1/sqrt(dim).",
+    "",
+    "`num_neighbors` is k of top-k where a call names none, `dropout` acts in training, `threads` bounds the threads of a",
+    "call, and `kernel` names one of `kernels()`.",
+    "",
+    ">>> attention = ScaledDotProductAttention(2, num_neighbors=1)",
+    ">>> attention.forward([1, 0], [[1, 0], [0, 1]], [[1, 2, 3], [4, 5, 6]])",
+    "array([1., 2., 3.], dtype=float32)"
+);
+with_dim!(
+    CrossAttention,
+    "Softmax attention of queries over another memory.",
+    "",
+    ">>> CrossAttention(1).forward([0], [[1], [2]], [[4], [6]])",
+    "array([5.], dtype=float32)"
+);
 
-/// Softmax attention of several heads, each over its share of the dimension; nothing is projected.
+/// Linear attention with the feature map elu(x) + 1; it has no top-k and nothing to drop.
+///
+/// With `random_features` it approximates softmax attention instead (FAVOR+), by features drawn from `seed`.
+///
+/// >>> LinearAttention(1).forward([0], [[0], [1]], [[0], [3]])
+/// array([2.], dtype=float32)
 #[pyclass(extends = Attention, frozen, module = "ruvector_attention")]
-struct MultiHeadAttention {
-    num_heads: usize,
-    hidden_dim: usize,
+pub struct LinearAttention;
+
+#[pymethods]
+impl LinearAttention {
+    #[new]
+    #[pyo3(signature = (dim, *, random_features=None, seed=None, threads=None, kernel=None))]
+    fn new(
+        py: Python<'_>,
+        dim: &Bound<'_, PyAny>,
+        random_features: Given<'_, '_>,
+        seed: Given<'_, '_>,
+        threads: Given<'_, '_>,
+        kernel: Given<'_, '_>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let dim = count(dim, "dim")?;
+        let features = random_features.map(|value| count(value, "random_features")).transpose()?;
+        let seed = seed.map(|value| count(value, "seed")).transpose()?;
+        if seed.is_some() && features.is_none() {
+            return Err(kind(py, "random_features", "a number of features, because there is a seed"));
+        }
+        let settings = Settings::read(py, None, None, threads, kernel)?;
+        let mut own = vec![("dim", Value::Count(dim))];
+        let made = attention::LinearAttention::new(dim).and_then(|made| match features {
+            Some(features) => {
+                own.push(("random_features", Value::Count(features)));
+                own.push(("seed", Value::Count(seed.unwrap_or(0))));
+                py.detach(|| made.with_random_features(features, seed.unwrap_or(0) as u64))
+            }
+            None => Ok(made),
+        });
+        let made = made.and_then(|made| configured!(made, settings));
+        let names = &[("features", "random_features")];
+        let made = made.map_err(|error| crate::error::refused_as(py, &error, names))?;
+        Ok(Attention::with(made, Parameters::of(own, &settings), Self))
+    }
+}
+
+/// Softmax attention of several heads, each over its share of `hidden_dim`.
+///
+/// Nothing is projected, unless `weights` are given. `dropout` acts in training only.
+///
+/// >>> heads = MultiHeadAttention(2, 4)
+/// >>> heads.head_dim
+/// 2
+/// >>> heads.forward([1, 0, 0, 1], [[1, 1, 1, 1]], [[1, 2, 3, 4]])
+/// array([1., 2., 3., 4.], dtype=float32)
+#[pyclass(extends = Attention, frozen, module = "ruvector_attention")]
+pub struct MultiHeadAttention {
+    pub num_heads: usize,
+    pub hidden_dim: usize,
 }
 
 #[pymethods]
 impl MultiHeadAttention {
     #[new]
-    #[pyo3(signature = (num_heads, hidden_dim, dropout=None))]
+    #[pyo3(signature = (num_heads, hidden_dim, dropout=None, *, weights=None, num_neighbors=None, threads=None, kernel=None))]
+    #[allow(clippy::too_many_arguments)] // these are Python's
     fn new(
         py: Python<'_>,
         num_heads: &Bound<'_, PyAny>,
         hidden_dim: &Bound<'_, PyAny>,
-        dropout: Option<&Bound<'_, PyAny>>,
+        dropout: Given<'_, '_>,
+        weights: Given<'_, '_>,
+        num_neighbors: Given<'_, '_>,
+        threads: Given<'_, '_>,
+        kernel: Given<'_, '_>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let (num_heads, hidden_dim) = (count(num_heads, "num_heads")?, count(hidden_dim, "hidden_dim")?);
-        let dropout = dropout.map_or(Ok(0.0), |value| number(value, "dropout"))?;
-        let mechanism = attention::MultiHeadAttention::new(num_heads, hidden_dim, dropout);
-        Attention::with(py, mechanism, Self { num_heads, hidden_dim })
+        let settings = Settings::read(py, num_neighbors, dropout, threads, kernel)?;
+        let weights = weights.map(|value| {
+            value.cast::<MultiHeadWeights>().map_err(|_| kind(py, "weights", "a MultiHeadWeights"))
+        });
+        let weights = weights.transpose()?;
+        let mut own = vec![("num_heads", Value::Count(num_heads)), ("hidden_dim", Value::Count(hidden_dim))];
+        if let Some(weights) = weights {
+            own.push(("weights", Value::Object(weights.clone().into_any().unbind())));
+        }
+        let made = attention::MultiHeadAttention::new(num_heads, hidden_dim, 0.0)
+            .and_then(|made| match weights {
+                Some(weights) => made.with_weights(weights.get().0.clone()),
+                None => Ok(made),
+            })
+            .and_then(|made| configured!(made, settings, selective))
+            .map_err(|error| refused(py, &error))?;
+        Ok(Attention::with(made, Parameters::of(own, &settings), Self { num_heads, hidden_dim }))
     }
 
     /// Number of heads.
@@ -188,18 +477,54 @@ impl MultiHeadAttention {
 }
 
 /// Attention in the Poincaré ball of curvature -c: scores are negative distances, the result is a gyromidpoint.
+///
+/// Points outside the ball are refused, unless `project` asks to move them inside. With `dim`, only queries of that
+/// length are accepted.
+///
+/// >>> ball = HyperbolicAttention(1.0)
+/// >>> abs(float(ball.forward([0, 0], [[0.5, 0], [-0.5, 0]], [0.5, -0.5])[0])) < 1e-7
+/// True
 #[pyclass(extends = Attention, frozen, module = "ruvector_attention")]
-struct HyperbolicAttention {
-    curvature: f64,
+pub struct HyperbolicAttention {
+    pub curvature: f64,
 }
 
 #[pymethods]
 #[allow(clippy::wrong_self_convention)] // Python knows the maps by these names.
 impl HyperbolicAttention {
     #[new]
-    fn new(py: Python<'_>, curvature: &Bound<'_, PyAny>) -> PyResult<PyClassInitializer<Self>> {
-        let curvature = number(curvature, "curvature")?;
-        Attention::with(py, attention::HyperbolicAttention::new(curvature), Self { curvature })
+    #[pyo3(signature = (curvature, *, dim=None, project=None, num_neighbors=None, dropout=None, threads=None, kernel=None))]
+    #[pyo3(
+        text_signature = "(curvature, *, dim=None, project=False, num_neighbors=None, dropout=None, threads=None, kernel=None)"
+    )]
+    #[allow(clippy::too_many_arguments)] // these are Python's
+    fn new(
+        py: Python<'_>,
+        curvature: &Bound<'_, PyAny>,
+        dim: Given<'_, '_>,
+        project: Given<'_, '_>,
+        num_neighbors: Given<'_, '_>,
+        dropout: Given<'_, '_>,
+        threads: Given<'_, '_>,
+        kernel: Given<'_, '_>,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let (curvature, project) = (number(curvature, "curvature")?, flag(project, "project")?);
+        let dim = dim.map(|value| count(value, "dim")).transpose()?;
+        let settings = Settings::read(py, num_neighbors, dropout, threads, kernel)?;
+        let mut own = vec![("curvature", Value::Number(curvature))];
+        own.extend(dim.map(|dim| ("dim", Value::Count(dim))));
+        if project {
+            own.push(("project", Value::Flag(true)));
+        }
+        let made = attention::HyperbolicAttention::new(curvature)
+            .and_then(|made| match dim {
+                Some(dim) => made.with_dim(dim),
+                None => Ok(made),
+            })
+            .map(|made| made.with_projection(project))
+            .and_then(|made| configured!(made, settings, selective))
+            .map_err(|error| refused(py, &error))?;
+        Ok(Attention::with(made, Parameters::of(own, &settings), Self { curvature }))
     }
 
     /// c, where the space has curvature -c.
@@ -214,78 +539,138 @@ impl HyperbolicAttention {
     }
 
     /// Map a Euclidean vector into the ball: the exponential map at the origin.
-    fn to_poincare<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Vector<'py>> {
+    fn to_poincare<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         map(attention::poincare::to_poincare, x, self.curvature)
     }
 
     /// Map a point of the ball to a Euclidean vector: the inverse of `to_poincare`.
-    fn from_poincare<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Vector<'py>> {
+    fn from_poincare<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         map(attention::poincare::from_poincare, x, self.curvature)
     }
 
     /// Move a point that lies outside the ball to just inside its boundary; others stay.
-    fn project_to_ball<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Vector<'py>> {
+    fn project_to_ball<'py>(&self, x: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         map(attention::poincare::project_to_ball, x, self.curvature)
     }
 }
 
 /// Softmax attention of a sequence over itself.
+///
+/// >>> attention = SelfAttention(2)
+/// >>> attention.forward([[1, 0], [0, 1]], causal=True)[0]
+/// array([1., 0.], dtype=float32)
 #[pyclass(frozen, module = "ruvector_attention")]
-struct SelfAttention(attention::SelfAttention);
+pub struct SelfAttention {
+    mechanism: Box<dyn Mechanism>,
+    parameters: Parameters,
+}
 
 impl SelfAttention {
-    fn attend<'py>(&self, x: &Bound<'py, PyAny>, options: &CallOptions) -> PyResult<Matrix<'py>> {
-        let (py, x, dim) = (x.py(), tensor(x, "x")?, self.dim());
+    pub fn boxed(mechanism: Box<dyn Mechanism>, parameters: Parameters) -> Self {
+        SelfAttention { mechanism, parameters }
+    }
+
+    fn attend<'py>(
+        &self,
+        x: &Bound<'py, PyAny>,
+        options: &CallOptions,
+        out: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, x, dim) = (x.py(), tensor(x, "x")?, self.mechanism.dim().unwrap_or(1));
         check_columns(py, &x, "x", dim)?;
-        let data = x.data()?;
-        let result = py.detach(|| self.0.attend(data, &options.as_core()));
-        matrix(py, result.map_err(|error| refused(py, &error))?, data.len() / dim)
+        let rows = x.floats();
+        let inputs = Inputs::new(&rows, dim, &*rows, &*rows);
+        let names = &[("queries", "x"), ("keys", "x"), ("values", "x")];
+        attend(py, &*self.mechanism, &inputs, options, out, &[x.bytes()], names)
     }
 }
 
 #[pymethods]
 impl SelfAttention {
     #[new]
-    fn new(py: Python<'_>, dim: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let made = attention::SelfAttention::new(count(dim, "dim")?);
-        made.map(SelfAttention).map_err(|error| refused(py, &error))
+    #[pyo3(signature = (dim, *, num_neighbors=None, dropout=None, threads=None, kernel=None))]
+    fn new(
+        py: Python<'_>,
+        dim: &Bound<'_, PyAny>,
+        num_neighbors: Given<'_, '_>,
+        dropout: Given<'_, '_>,
+        threads: Given<'_, '_>,
+        kernel: Given<'_, '_>,
+    ) -> PyResult<Self> {
+        let dim = count(dim, "dim")?;
+        let settings = Settings::read(py, num_neighbors, dropout, threads, kernel)?;
+        let made = attention::SelfAttention::new(dim).and_then(|made| configured!(made, settings, selective));
+        let made = made.map_err(|error| refused(py, &error))?;
+        Ok(Self::boxed(Box::new(made), Parameters::of([("dim", Value::Count(dim))], &settings)))
     }
 
     /// Length of a row.
     #[getter]
     fn dim(&self) -> usize {
-        self.0.dim().unwrap_or(1)
+        self.mechanism.dim().unwrap_or(1)
     }
 
     /// Name of the mechanism, one of `features()`.
     #[getter]
     fn kind(&self) -> &'static str {
-        self.0.kind()
+        self.mechanism.kind()
+    }
+
+    /// Name of the kernel that computes, one of `kernels()`.
+    #[getter]
+    fn kernel(&self) -> &'static str {
+        self.mechanism.kernel()
     }
 
     /// Attend from each row of the sequence `[n, d]` over all of them; returns `[n, d]`.
-    #[pyo3(signature = (x, *, num_neighbors=None, mask=None, causal=false))]
+    ///
+    /// Options are those of `Attention.forward`.
+    #[pyo3(signature = (x, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None, out=None))]
+    #[pyo3(
+        text_signature = "($self, x, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None, out=None)"
+    )]
+    #[allow(clippy::too_many_arguments)] // these are Python's
     fn forward<'py>(
         &self,
         x: &Bound<'py, PyAny>,
-        num_neighbors: Option<&Bound<'py, PyAny>>,
-        mask: Option<&Bound<'py, PyAny>>,
-        causal: bool,
-    ) -> PyResult<Matrix<'py>> {
-        self.attend(x, &CallOptions::read(num_neighbors, mask, causal)?)
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+        out: Given<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.attend(x, &CallOptions::read(num_neighbors, mask, causal, training, seed)?, out)
     }
 
-    /// Attend within each of several sequences.
-    #[pyo3(signature = (sequences, *, num_neighbors=None, mask=None, causal=false))]
+    /// Attend within each of several sequences; returns a list.
+    #[pyo3(signature = (sequences, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None))]
+    #[pyo3(
+        text_signature = "($self, sequences, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None)"
+    )]
+    #[allow(clippy::too_many_arguments)] // these are Python's
     fn forward_batch<'py>(
         &self,
         sequences: &Bound<'py, PyAny>,
-        num_neighbors: Option<&Bound<'py, PyAny>>,
-        mask: Option<&Bound<'py, PyAny>>,
-        causal: bool,
-    ) -> PyResult<Vec<Matrix<'py>>> {
-        let options = CallOptions::read(num_neighbors, mask, causal)?;
-        sequences.try_iter()?.map(|sequence| self.attend(&sequence?, &options)).collect()
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
+        let each = sequences.try_iter().map_err(|cause| {
+            crate::error::kind_from(sequences.py(), "sequences", "several sequences", cause)
+        })?;
+        each.map(|sequence| self.attend(&sequence?, &options, None)).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("SelfAttention({})", self.parameters.text())
+    }
+
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyTuple>, Bound<'py, PyDict>)> {
+        Ok((PyTuple::empty(py), self.parameters.keywords(py)?))
     }
 }
 
