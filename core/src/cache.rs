@@ -28,7 +28,7 @@ pub enum Precision {
 /// the operating system can use huge pages.
 ///
 /// Appending a row costs O(dim + value_dim), amortized. Storing in 16 bits rounds each element once, by at most 2⁻¹¹
-/// of its size in `f16` and 2⁻⁹ in `bf16`; with δ that bound, a score moves by at most δ·Σ|q·k|/√d, and the result by that
+/// of its size in `f16` and 2⁻⁸ in `bf16`; with δ that bound, a score moves by at most δ·Σ|q·k|/√d, and the result by that
 /// and δ of the largest value besides.
 ///
 /// ```

@@ -15,8 +15,8 @@ import cases
 import wasmtime
 from cases import Case
 
-# rvattn_options on wasm32: mask, mask_len, neighbors, has_neighbors, causal, padded to 4 bytes.
-OPTIONS = struct.Struct("<IIIBBxx")
+# rvattn_options on wasm32: mask, mask_len, neighbors, has_neighbors, causal, training, padded to 8 bytes, seed.
+OPTIONS = struct.Struct("<IIIBBBxQ")
 
 
 class Reactor:
@@ -100,7 +100,9 @@ def attend(reactor: Reactor, case: Case) -> Sequence[float]:
         block(len(mask) + 1, mask) as m,
         block(size) as out,
     ):
-        given = OPTIONS.pack(m if mask else 0, len(mask), case.neighbors or 0, case.neighbors is not None, case.causal)
+        given = OPTIONS.pack(
+            m if mask else 0, len(mask), case.neighbors or 0, case.neighbors is not None, case.causal, False, 0
+        )
         with block(len(given), given) as options:
             tensors = (q, len(query) // 4, len(case.query[0]), k, len(keys) // 4, v, len(values) // 4)
             reactor.checked("rvattn_forward", handle, *tensors, options, out, size // 4)

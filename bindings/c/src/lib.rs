@@ -4,13 +4,18 @@
 //! is kept for the thread. Handles may be used by several threads at once; freeing one ends its use.
 
 mod attention_api;
+mod cache_api;
+mod config_api;
 mod memory;
 mod poincare_api;
 #[cfg(target_os = "wasi")]
 mod reactor;
+mod state_api;
 mod status;
+mod weights_api;
 
-use std::ffi::{c_char, CStr};
+use std::ffi::{c_char, CStr, CString};
+use std::sync::OnceLock;
 
 /// Version of the library, such as "0.1.0".
 #[no_mangle]
@@ -32,11 +37,25 @@ pub extern "C" fn rvattn_feature_count() -> usize {
 /// Name of the mechanism with this index, such as "multi-head"; NULL from `rvattn_feature_count` on.
 #[no_mangle]
 pub extern "C" fn rvattn_feature(index: usize) -> *const c_char {
-    use std::ffi::CString;
-    use std::sync::OnceLock;
+    features().get(index).map_or(std::ptr::null(), |name| name.as_ptr())
+}
+
+fn features() -> &'static [CString] {
     static NAMES: OnceLock<Vec<CString>> = OnceLock::new();
-    let names = NAMES.get_or_init(|| attention::features().iter().flat_map(|n| CString::new(*n)).collect());
-    names.get(index).map_or(std::ptr::null(), |name| name.as_ptr())
+    NAMES.get_or_init(|| attention::features().iter().flat_map(|name| CString::new(*name)).collect())
+}
+
+/// A mechanism's name as C has it.
+fn feature_named(kind: &str) -> Option<&'static CStr> {
+    features().iter().map(CString::as_c_str).find(|name| name.to_bytes() == kind.as_bytes())
+}
+
+/// Name of a kernel that this machine can run, fastest first, such as "avx2"; NULL where there are no more.
+#[no_mangle]
+pub extern "C" fn rvattn_kernel(index: usize) -> *const c_char {
+    static NAMES: OnceLock<Vec<CString>> = OnceLock::new();
+    let made = || attention::Kernel::available().flat_map(|kernel| CString::new(kernel.name())).collect();
+    NAMES.get_or_init(made).get(index).map_or(std::ptr::null(), |name| name.as_ptr())
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Pointers from C, checked before they are used; and memory for hosts that have none of their own.
 
 use std::alloc::{alloc_zeroed, dealloc, Layout};
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void, CStr};
 
-use crate::status::Failure;
+use crate::status::{guard, Failure};
 
 fn check<T>(pointer: *const T, count: usize, argument: &'static str) -> Result<(), Failure> {
     if pointer.is_null() {
@@ -64,6 +64,43 @@ pub(crate) unsafe fn write<T>(pointer: *mut T, argument: &'static str, value: T)
     // SAFETY: checked not null and aligned; the caller vouches for the rest. What was there is not dropped.
     unsafe { pointer.write(value) };
     Ok(())
+}
+
+/// # Safety
+/// If not NULL, `pointer` is a text that ends with NUL and stays as it is while `'a` lasts.
+pub(crate) unsafe fn text<'a>(pointer: *const c_char, argument: &'static str) -> Result<&'a str, Failure> {
+    check(pointer, 1, argument)?;
+    // SAFETY: checked not null; the caller vouches for the rest.
+    unsafe { CStr::from_ptr(pointer) }.to_str().map_err(|_| Failure::Text(argument))
+}
+
+/// Moves a value to the heap and writes its address, NULL first: a call that fails leaves no handle behind.
+///
+/// # Safety
+/// `out` is NULL or may be written.
+pub(crate) unsafe fn hand_out<T>(
+    out: *mut *mut T,
+    make: impl FnOnce() -> Result<T, Failure>,
+) -> Result<(), Failure> {
+    // SAFETY: by this function's contract.
+    unsafe { write(out, "out", std::ptr::null_mut()) }?;
+    let handle = Box::new(make()?);
+    // SAFETY: by this function's contract.
+    unsafe { write(out, "out", Box::into_raw(handle)) }
+}
+
+/// Takes a handle back and drops it; NULL is ignored.
+///
+/// # Safety
+/// The handle came from `hand_out`, was not taken back before and is not in use.
+pub(crate) unsafe fn take_back<T>(handle: *mut T) {
+    if !handle.is_null() {
+        guard(|| {
+            // SAFETY: by this function's contract the pointer came from Box::into_raw and is not used again.
+            drop(unsafe { Box::from_raw(handle) });
+            Ok(())
+        });
+    }
 }
 
 fn layout(size: usize) -> Option<Layout> {

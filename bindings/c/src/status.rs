@@ -37,6 +37,14 @@ pub enum rvattn_status {
     RVATTN_ERROR_INVALID_STATE = 11,
     /// Two partial states belong to different computations.
     RVATTN_ERROR_STATE_MISMATCH = 12,
+    /// A file of weights cannot be used.
+    RVATTN_ERROR_INVALID_WEIGHTS = 13,
+    /// No attention type has this name.
+    RVATTN_ERROR_UNKNOWN_TYPE = 14,
+    /// No attention type was named.
+    RVATTN_ERROR_TYPE_NOT_SPECIFIED = 15,
+    /// A text is not UTF-8.
+    RVATTN_ERROR_TEXT = 16,
     /// An error that this version of the interface has no code for; the message tells.
     RVATTN_ERROR_OTHER = 98,
     /// A fault of the library itself; please report it.
@@ -49,6 +57,7 @@ use rvattn_status::*;
 pub(crate) enum Failure {
     Core(Error),
     Pointer(&'static str, &'static str),
+    Text(&'static str),
 }
 
 impl From<Error> for Failure {
@@ -61,6 +70,7 @@ impl Failure {
     fn status(&self) -> rvattn_status {
         match self {
             Failure::Pointer(..) => RVATTN_ERROR_POINTER,
+            Failure::Text(_) => RVATTN_ERROR_TEXT,
             Failure::Core(error) => match error {
                 Error::Length { .. } => RVATTN_ERROR_LENGTH,
                 Error::TooLarge { .. } => RVATTN_ERROR_TOO_LARGE,
@@ -73,6 +83,9 @@ impl Failure {
                 Error::Unsupported { .. } => RVATTN_ERROR_UNSUPPORTED,
                 Error::InvalidState { .. } => RVATTN_ERROR_INVALID_STATE,
                 Error::StateMismatch { .. } => RVATTN_ERROR_STATE_MISMATCH,
+                Error::InvalidWeights { .. } => RVATTN_ERROR_INVALID_WEIGHTS,
+                Error::UnknownType { .. } => RVATTN_ERROR_UNKNOWN_TYPE,
+                Error::TypeNotSpecified => RVATTN_ERROR_TYPE_NOT_SPECIFIED,
                 _ => RVATTN_ERROR_OTHER,
             },
         }
@@ -82,13 +95,14 @@ impl Failure {
         match self {
             Failure::Core(error) => error.to_string(),
             Failure::Pointer(argument, fault) => format!("{argument}: the pointer {fault}"),
+            Failure::Text(argument) => format!("{argument}: the text is not UTF-8"),
         }
     }
 
     fn argument(&self) -> &'static str {
         match self {
             Failure::Core(error) => error.argument(),
-            Failure::Pointer(argument, _) => argument,
+            Failure::Pointer(argument, _) | Failure::Text(argument) => argument,
         }
     }
 }
@@ -132,4 +146,32 @@ pub extern "C" fn rvattn_last_error_message() -> *const c_char {
 #[no_mangle]
 pub extern "C" fn rvattn_last_error_argument() -> *const c_char {
     last(|(_, argument)| CStr::as_ptr(argument))
+}
+
+/// Name of a status for programs, such as "length" or "non_finite"; "ok" for RVATTN_OK, "" for numbers without a meaning.
+#[no_mangle]
+pub extern "C" fn rvattn_status_name(status: i32) -> *const c_char {
+    let name = match status {
+        0 => c"ok",
+        1 => c"pointer",
+        2 => c"length",
+        3 => c"too_large",
+        4 => c"parameter",
+        5 => c"all_masked",
+        6 => c"no_visible_key",
+        7 => c"non_finite",
+        8 => c"overflow",
+        9 => c"outside_ball",
+        10 => c"unsupported",
+        11 => c"invalid_state",
+        12 => c"state_mismatch",
+        13 => c"invalid_weights",
+        14 => c"unknown_type",
+        15 => c"type_not_specified",
+        16 => c"text",
+        98 => c"other",
+        99 => c"internal",
+        _ => c"",
+    };
+    name.as_ptr()
 }

@@ -90,7 +90,7 @@ impl Attention {
         match memory {
             Memory::Arrays(keys, values) => {
                 check_columns(py, keys, "keys", dim)?;
-                check_rows(py, values, keys.len() / dim.max(1))?;
+                check_rows(py, values, keys, dim)?;
                 let inputs = Inputs::new(&rows, dim, keys.tensor(), values.tensor());
                 let taken = [queries.bytes(), keys.bytes(), values.bytes()];
                 attend(py, &*self.mechanism, &inputs, options, out, &taken, names)

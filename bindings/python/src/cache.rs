@@ -79,7 +79,7 @@ impl KeyValueCache {
         let (dim, value_dim) = self.read(py, |cache| (cache.dim(), cache.value_dim()));
         check_columns(py, &keys, "keys", dim)?;
         check_columns(py, &values, "values", value_dim)?;
-        check_rows(py, &values, keys.len() / dim)?;
+        check_rows(py, &values, &keys, dim)?;
         let answer = self.write(py, |cache| cache.append(&keys.floats(), &values.floats()));
         answer.map_err(|error| refused(py, &error))
     }

@@ -61,7 +61,7 @@ impl AttentionState {
         let (dim, value_dim) = self.with(py, |state| (state.dim(), state.value_dim()));
         check_columns(py, &keys, "keys", dim)?;
         check_columns(py, &values, "values", value_dim)?;
-        check_rows(py, &values, keys.len() / dim)?;
+        check_rows(py, &values, &keys, dim)?;
         let (keys, values) = (keys.floats(), values.floats());
         let (keys, values) = (&*keys, &*values);
         self.change(py, |state| match &mask {

@@ -309,8 +309,12 @@ pub fn check_columns(py: Python<'_>, view: &View<'_>, argument: &'static str, di
     }
 }
 
-/// Values that are rows have to be as many rows as there are keys.
-pub fn check_rows(py: Python<'_>, values: &View<'_>, n: usize) -> PyResult<()> {
+/// Values that are rows have to be as many rows as there are keys; keys that are no whole rows are the core's to refuse.
+pub fn check_rows(py: Python<'_>, values: &View<'_>, keys: &View<'_>, dim: usize) -> PyResult<()> {
+    let n = match keys.len().checked_rem(dim) {
+        Some(0) if keys.len() > 0 => keys.len() / dim,
+        _ => return Ok(()),
+    };
     match values.columns {
         Some(columns) if columns.checked_mul(n) != Some(values.len()) => {
             let needed = Needed::Exactly(columns.saturating_mul(n));
