@@ -37,7 +37,9 @@ struct Plan {
 type Slf<'py> = Bound<'py, AttentionBuilder>;
 
 fn set<'py>(slf: &Slf<'py>, change: impl FnOnce(&mut Plan)) -> Slf<'py> {
-    change(&mut *unpoisoned(slf.get().0.lock_py_attached(slf.py())));
+    let mut plan = unpoisoned(slf.get().0.lock_py_attached(slf.py()));
+    change(&mut plan);
+    drop(plan);
     slf.clone()
 }
 

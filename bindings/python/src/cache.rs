@@ -33,11 +33,13 @@ const NAMES: [(&str, Precision); 3] =
 
 impl KeyValueCache {
     fn read<R>(&self, py: Python<'_>, look: impl FnOnce(&Core) -> R) -> R {
-        look(&*unpoisoned(self.0.read_py_attached(py)))
+        let cache = unpoisoned(self.0.read_py_attached(py));
+        look(&cache)
     }
 
     fn write<R>(&self, py: Python<'_>, change: impl FnOnce(&mut Core) -> R) -> R {
-        change(&mut *unpoisoned(self.0.write_py_attached(py)))
+        let mut cache = unpoisoned(self.0.write_py_attached(py));
+        change(&mut cache)
     }
 
     fn rows<'py>(

@@ -34,7 +34,8 @@ impl AttentionState {
     }
 
     fn with<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Core) -> R) -> R {
-        body(&mut *unpoisoned(self.0.lock_py_attached(py)))
+        let mut state = unpoisoned(self.0.lock_py_attached(py));
+        body(&mut state)
     }
 
     /// Changes the state with the interpreter released.

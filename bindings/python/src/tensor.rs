@@ -367,5 +367,5 @@ pub fn bytes(value: &Bound<'_, PyAny>, argument: &str) -> PyResult<Vec<u8>> {
     let memory: Bound<'_, PyType> = py.get_type::<pyo3::types::PyMemoryView>();
     let copied = memory.call1((value,)).and_then(|view| view.call_method0("tobytes"));
     let copied = copied.map_err(|cause| error::kind_from(py, argument, "bytes", cause))?;
-    Ok(copied.extract::<Vec<u8>>()?)
+    copied.extract::<Vec<u8>>()
 }
