@@ -1,5 +1,5 @@
 #!/bin/sh
-# The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target].
+# The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target [targets]].
 # asan needs rustup's Rust for Linux x64; miri a nightly with the components miri and rust-src;
 # fuzz `cargo install cargo-fuzz --version 0.13.1 --locked` and a C++ compiler.
 set -eu
@@ -17,7 +17,7 @@ miri)
     ;;
 fuzz)
     export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=allocator_may_return_null=1
-    for target in forward state bytes poincare builder; do
+    for target in ${3:-forward state bytes poincare builder npy safetensors json csv config repl}; do
         # Sizes that no memory holds must come back as errors, so the fuzzer's own limits stay out of the way.
         mkdir -p "fuzz/corpus/$target"
         cargo fuzz run --fuzz-dir fuzz "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \

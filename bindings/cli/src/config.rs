@@ -196,6 +196,21 @@ impl Sources {
     }
 }
 
+/// The settings of a file with this text, and of nothing else.
+pub fn from_text(text: &str) -> Result<Config> {
+    let mut faults = Vec::new();
+    let found = file::parse(Path::new("text"), text, &mut faults);
+    let mut effective = Sources::default().merge()?;
+    for (key, value) in found {
+        effective.values.insert(key.name, (value, Origin::File("text".into())));
+    }
+    if faults.is_empty() {
+        effective.check()
+    } else {
+        Err(Error::Config(faults))
+    }
+}
+
 /// The values that count.
 #[derive(Clone, Debug)]
 pub struct Effective {

@@ -38,14 +38,18 @@ pub fn read(path: &Path, faults: &mut Vec<String>) -> Result<Vec<(&'static Key, 
         return Err(failed(Reason::Content(format!("{length} bytes, at most {MOST_BYTES} are read"))));
     }
     let text = std::fs::read_to_string(path).map_err(|error| failed(Reason::Io(error)))?;
-    let table: toml::Table = match toml::from_str(&text) {
-        Ok(table) => table,
+    Ok(parse(path, &text, faults))
+}
+
+/// The same of a text, which `path` names in faults.
+pub fn parse(path: &Path, text: &str, faults: &mut Vec<String>) -> Vec<(&'static Key, Value)> {
+    match toml::from_str(text) {
+        Ok(table) => collect(path, table, faults),
         Err(error) => {
             faults.push(format!("{}: {}", path.display(), error.to_string().trim_end()));
-            return Ok(Vec::new());
+            Vec::new()
         }
-    };
-    Ok(collect(path, table, faults))
+    }
 }
 
 fn collect(path: &Path, table: toml::Table, faults: &mut Vec<String>) -> Vec<(&'static Key, Value)> {

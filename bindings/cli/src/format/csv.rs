@@ -80,7 +80,9 @@ impl Table {
     }
 
     fn take(&mut self, field: &[u8]) -> Parsed<()> {
-        let text = std::str::from_utf8(field).map(str::trim).unwrap_or("\u{fffd}");
+        let text = std::str::from_utf8(field).unwrap_or("\u{fffd}");
+        // A line's end inside a field belongs to a quote that was never closed.
+        let text = text.trim_matches([' ', '\t']);
         let number: f32 = match text.parse() {
             Ok(number) => number,
             Err(_) => {

@@ -6,8 +6,8 @@ use safetensors::Dtype as Stored;
 use super::{fault, Choice, Dtype, Input, Parsed, Tensor};
 use crate::error::Reason;
 
-/// The largest models' headers have a tenth of it.
-const MOST_HEADER: u64 = 4 << 20;
+/// Some ten thousand tensors; parsed, a header takes ten times its length.
+const MOST_HEADER: u64 = 1 << 20;
 
 pub fn open(mut input: Box<dyn Input>, length: u64, choice: &Choice<'_>) -> Parsed<Tensor> {
     let mut size = [0; 8];
@@ -17,7 +17,8 @@ pub fn open(mut input: Box<dyn Input>, length: u64, choice: &Choice<'_>) -> Pars
     input.read_exact(&mut size)?;
     let size = u64::from_le_bytes(size);
     if size > MOST_HEADER.min(length - 8) {
-        return fault(format!("the header claims {size} bytes, of a file of {length}"));
+        let text = "the header claims";
+        return fault(format!("{text} {size} bytes, of a file of {length}; at most {MOST_HEADER} are read"));
     }
     let mut text = vec![0; size as usize];
     input.read_exact(&mut text)?;
@@ -44,28 +45,29 @@ pub fn open(mut input: Box<dyn Input>, length: u64, choice: &Choice<'_>) -> Pars
 
 /// The tensor that is asked for, or the only one.
 fn pick<'a>(header: &'a Metadata, choice: &Choice<'_>) -> Parsed<(String, &'a TensorInfo)> {
-    let mut tensors: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
-    tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    let wanted = |name: &str| tensors.iter().find(|(own, _)| own == name).cloned();
+    let names = header.offset_keys();
     let found = match choice.tensor {
-        Some(name) => wanted(name),
-        None if tensors.len() == 1 => tensors.first().cloned(),
-        None => choice.names.iter().find_map(|name| wanted(name)),
+        Some(name) => Some(name),
+        None if names.len() == 1 => names.first().map(String::as_str),
+        None => choice.names.iter().copied().find(|name| header.info(name).is_some()),
     };
-    found.map_or_else(|| fault(missing(&tensors, choice)), Ok)
+    let named = found.and_then(|name| Some((name.to_owned(), header.info(name)?)));
+    named.map_or_else(|| fault(missing(names, choice)), Ok)
 }
 
-fn missing(tensors: &[(String, &TensorInfo)], choice: &Choice<'_>) -> String {
+fn missing(mut names: Vec<String>, choice: &Choice<'_>) -> String {
     const SHOWN: usize = 5;
-    let mut names: Vec<&str> = tensors.iter().take(SHOWN).map(|(name, _)| name.as_str()).collect();
-    if tensors.len() > SHOWN {
-        names.push("...");
+    let count = names.len();
+    names.sort();
+    if count > SHOWN {
+        names.truncate(SHOWN);
+        names.push("...".to_owned());
     }
     let names = names.join(", ");
     match choice.tensor {
         Some(name) => format!("no tensor '{name}' among: {names}"),
-        None if tensors.is_empty() => "it holds no tensor".to_owned(),
-        None => format!("it holds {} tensors, name one with --tensor: {names}", tensors.len()),
+        None if count == 0 => "it holds no tensor".to_owned(),
+        None => format!("it holds {count} tensors, name one with --tensor: {names}"),
     }
 }
 
