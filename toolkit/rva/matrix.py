@@ -227,7 +227,7 @@ def _lines(text: str, wheres: Sequence[Where]) -> list[int]:
 
 def _resolve(file: MatrixFile, version: str) -> Matrix:
     targets = tuple(_target(file, row) for row in file.rows)
-    return Matrix(version, file.project, file.tools, file.recipes, targets, file.checks, file.bench)
+    return Matrix(version, file.project, file.tools, file.recipes, targets, file.checks, file.bench, file.packages)
 
 
 def _target(file: MatrixFile, row: RowSpec) -> Target:

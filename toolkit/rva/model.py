@@ -46,6 +46,7 @@ ArgumentStr = Annotated[
 UrlStr = Annotated[str, Meta(pattern=URL, description="an https address")]
 # msgspec's schema leaves out that these names are the only keys allowed.
 RecipeKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(RecipeName))}})
+PackageKindKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(PackageKind))}})
 KindKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(Kind))}})
 Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000, description="bytes")]
 
@@ -86,6 +87,12 @@ class Bench(Struct, frozen=True, forbid_unknown_fields=True):
     wasm: NameStr | None = None
     # It compares what is in dist/, and needs Node.js and wasmtime to run it.
     artifacts: bool = False
+
+
+class Packages(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for packages: the largest size of one of a kind."""
+
+    budget: Annotated[dict[PackageKind, Bytes], PackageKindKeys] = {}
 
 
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,6 +143,7 @@ class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
     rows: Annotated[tuple[RowSpec, ...], Meta(min_length=1)]
     checks: tuple[Check, ...] = ()
     bench: dict[NameStr, Bench] = {}
+    packages: Packages = Packages()
 
 
 class Target(Struct, frozen=True):
@@ -165,6 +173,7 @@ class Matrix(Struct, frozen=True):
     targets: tuple[Target, ...]
     checks: tuple[Check, ...]
     bench: dict[str, Bench] = {}
+    packages: Packages = Packages()
 
 
 class Host(Struct, frozen=True):
@@ -332,7 +341,7 @@ class PackagePlan(Struct, frozen=True):
 
 
 class Packed(Struct, frozen=True):
-    """One finished package."""
+    """One finished package. ``last`` is its size in the last release, 0 where that held none."""
 
     file: str
     kind: PackageKind
@@ -341,6 +350,7 @@ class Packed(Struct, frozen=True):
     build: Literal["release", "stand-in"]
     size: int
     sha256: str
+    last: int = 0
 
 
 class PackageManifest(Struct, frozen=True):

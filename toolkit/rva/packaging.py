@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rva import archive, dist, host, shell, smoke, toolchain, workflow
-from rva.errors import DiskError, UsageError
+from rva.errors import DiskError, ToolError, UsageError
 from rva.log import Log
-from rva.model import Manifest, Matrix, PackageManifest, Part, Target
-from rva.packages import documents, plan, write
+from rva.model import Manifest, Matrix, PackageManifest, PackagePlan, Part, Target
+from rva.packages import crates, documents, plan, sbom, sizes, write
 from rva.packages.stock import Stock
 
-_TOOLS = {"npm", "package"}
+_TOOLS = {"npm", "package", "rust", "crates"}
 
 
 def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> PackageManifest:
@@ -27,8 +28,22 @@ def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> P
             inventory = toolchain.provide(missing, inventory, log)
         chosen = frozenset(t.id for t in targets)
         stock = Stock(root, table, manifest, chosen, _documents(root, table, manifest))
-        bench = write.Bench(root, toolchain.environment(inventory, _TOOLS), epoch(root, manifest.commit), log)
-        return write.write(plan.make(stock), lambda packed: plan.later(stock, packed), bench)
+        env = toolchain.environment(inventory, _TOOLS)
+        when = epoch(root, manifest.commit)
+        made = plan.make(stock)
+        trees = _trees(stock, made, env)
+        bench = write.Bench(root, env, when, log, table.packages.budget, sizes.last_release(root))
+        return write.write(made, lambda packed: plan.later(stock, made.packages, packed, trees, when), bench)
+
+
+def _trees(stock: Stock, made: PackagePlan, env: Mapping[str, str]) -> sbom.Trees:
+    """What each binary is linked from."""
+    cargo = shutil.which("cargo", path=env.get("PATH"))
+    if cargo is None:
+        raise ToolError("cargo was not found", fix="run `rva doctor` to see what is missing")
+    pairs = sorted(sbom.wanted(stock, made.packages))
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        return dict(zip(pairs, pool.map(lambda p: crates.linked(stock.root, p[0], p[1], cargo, env), pairs), strict=True))
 
 
 def epoch(root: Path, commit: str) -> int:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rva import naming
-from rva.model import Matrix, PackageManifest, Plan, Report, RowPlan, RowResult, Smoke
+from rva.model import Matrix, Packed, PackageManifest, Plan, Report, RowPlan, RowResult, Smoke
 
 Cell = str
 _STYLE = {
@@ -37,10 +37,19 @@ def build_table(report: Report, *, colour: bool, width: int) -> str:
 
 def package_table(made: PackageManifest, *, colour: bool, width: int) -> str:
     """One line a package, then what is lacking and why."""
-    rows = [(p.file, p.kind, p.build, human(p.size), p.sha256[:12]) for p in made.packages]
-    text = table(("package", "kind", "build", "size", "SHA-256"), rows, colour=colour, width=width)
+    rows = [(p.file, p.kind, p.build, human(p.size), _change(p)) for p in made.packages if p.kind != "sbom"]
+    text = table(("package", "kind", "build", "size", "against the last release"), rows, colour=colour, width=width)
     text += _grouped(("lacking", gap.reason, gap.fix, gap.package) for gap in made.gaps)
-    return text + f"\n{len(made.packages)} packages in dist/packages, {len(made.gaps)} remarks\n"
+    lists = sum(p.kind == "sbom" for p in made.packages)
+    text += f"\nlists of what is in them (CycloneDX, SPDX): {lists} in dist/packages/sbom\n" if lists else ""
+    return text + f"\n{len(made.packages) - lists} packages in dist/packages, {len(made.gaps)} remarks\n"
+
+
+def _change(packed: Packed) -> str:
+    if not packed.last:
+        return "not in it"
+    change = packed.size - packed.last
+    return f"{'-' if change < 0 else '+'}{human(abs(change))} ({100 * change / packed.last:+.1f} %)"
 
 
 def _result_line(row: RowResult, smoke: Smoke | None) -> tuple[Cell, ...]:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from rva.model import Gap, Package, PackagePlan, Packed
-from rva.packages import c, cli, copied, managers, npm, system
+from rva.packages import c, cli, copied, managers, npm, sbom, system
 from rva.packages.stock import Stock
 
-LATER: Final[tuple[Callable[[Stock, Sequence[Packed]], Iterator[Package | Gap]], ...]] = (managers.plan,)
 KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (
     npm.plan,
     copied.plan,
@@ -27,6 +26,8 @@ def make(stock: Stock) -> PackagePlan:
     return PackagePlan(stock.matrix.version, stock.manifest.commit, packages, gaps)
 
 
-def later(stock: Stock, packed: Sequence[Packed]) -> list[Package | Gap]:
-    """What speaks of finished packages: installers, which name them by checksum."""
-    return [item for kind in LATER for item in kind(stock, packed)]
+def later(
+    stock: Stock, packages: Sequence[Package], packed: Sequence[Packed], trees: sbom.Trees, epoch: int
+) -> list[Package | Gap]:
+    """What speaks of finished packages: installers, which name them by checksum, and lists of what is in them."""
+    return [*managers.plan(stock, packed), *sbom.plan(stock, packages, packed, trees, epoch)]

@@ -13,8 +13,8 @@ from msgspec import Struct
 from rva import archive, content, files, shell
 from rva.errors import CheckFailed
 from rva.log import Log
-from rva.model import Gap, Pack, Package, PackageManifest, PackagePlan, Packed, to_json
-from rva.packages import nfpm_pack, npm_pack, zstd_pack
+from rva.model import Bytes, Gap, PackageKind, Pack, Package, PackageManifest, PackagePlan, Packed, to_json
+from rva.packages import nfpm_pack, npm_pack, sizes, zstd_pack
 from rva.packages.parts import content as content_of
 
 FOLDER = "packages"
@@ -30,12 +30,17 @@ Later = Callable[[Sequence[Packed]], Sequence[Package | Gap]]
 
 
 class Bench(Struct, frozen=True):
-    """Where packing is done: the checkout, the environment of its tools, the time that archives carry."""
+    """Where packing is done: the checkout, the environment of its tools, the time that archives carry.
+
+    ``budget`` and ``last`` are what sizes are held against.
+    """
 
     root: Path
     env: Mapping[str, str]
     epoch: int
     log: Log
+    budget: dict[PackageKind, Bytes] = {}
+    last: PackageManifest | None = None
 
 
 def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
@@ -46,6 +51,8 @@ def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
         packed = _make(plan.packages, bench, stage, out)
         more = later(packed)
         packed += _make([item for item in more if isinstance(item, Package)], bench, stage, out)
+        _refuse_large(packed, bench)
+        packed = sizes.compared(packed, plan.version, bench.last)
         gaps = (*plan.gaps, *(item for item in more if isinstance(item, Gap)))
         manifest = PackageManifest(plan.version, plan.commit, packed, gaps)
         files.write(out / SUMS, sums(packed))
@@ -63,6 +70,15 @@ def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
 def sums(packed: Sequence[Packed]) -> str:
     """SHA256SUMS as `sha256sum --check` reads it: what is published, and nothing that stands in for it."""
     return "".join(f"{p.sha256}  {p.file}\n" for p in packed if p.build == "release")
+
+
+def _refuse_large(packed: Sequence[Packed], bench: Bench) -> None:
+    large = sizes.over(packed, bench.budget)
+    if large:
+        raise CheckFailed(
+            "packages are larger than they may be\n  " + "\n  ".join(large),
+            fix="find what grew, or raise the budget under [packages] of platforms.toml",
+        )
 
 
 def _make(packages: Sequence[Package], bench: Bench, stage: Path, out: Path) -> tuple[Packed, ...]:
