@@ -26,7 +26,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import rpmfile
 import zstandard
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "dist" / "packages"
@@ -136,6 +141,44 @@ def debian(packed: list[dict[str, Any]]) -> int:
         return cases(Path(name) / "usr" / "bin")
 
 
+def rpm(packed: list[dict[str, Any]]) -> int:
+    """The RPM package of this machine, read by another implementation than the one that wrote it, and run."""
+    cpu = platform.machine().replace("arm64", "aarch64")
+    [path] = [PACKAGES / p["file"] for p in packed if p["file"].endswith(f"{cpu}.rpm")]
+    with rpmfile.open(str(path)) as found, tempfile.TemporaryDirectory(prefix="rva-rpm-") as name:
+        headers = found.headers
+        assert (headers["name"], headers["arch"]) == (PROGRAM.encode(), cpu.encode()), headers
+        assert headers["buildhost"] == b"localhost"
+        program = Path(name) / PROGRAM
+        members = {m.name.lstrip("./"): m for m in found.getmembers()}
+        assert f"usr/share/doc/{PROGRAM}/copyright" in members
+        program.write_bytes(found.extractfile(members[f"usr/bin/{PROGRAM}"]).read())
+        program.chmod(0o755)
+        return cases(Path(name))
+
+
+def lists(packed: list[dict[str, Any]]) -> int:
+    """Every list of what is inside meets its standard, by the standard's own readers, and names its package's bytes."""
+    sums = {Path(p["file"]).name: p["sha256"] for p in packed}
+    reader = JsonStrictValidator(SchemaVersion.V1_6)
+    listed = [PACKAGES / p["file"] for p in packed if p["kind"] == "sbom"]
+    for path in listed:
+        text = path.read_text("utf-8")
+        about, form = path.name.rsplit(".", 2)[0], path.name.rsplit(".", 2)[1]
+        assert sums[about] in text, f"{path.name} speaks of other bytes"
+        if form == "cdx":
+            assert reader.validate_str(text) is None, f"{path.name}: {reader.validate_str(text)}"
+        else:
+            faults = validate_full_spdx_document(JsonLikeDictParser().parse(json.loads(text)))
+            assert not faults, f"{path.name}: {faults[0]}"
+    compiled = [p for p in packed if p["kind"] in ("python", "crate", "c", "cli", "system")]
+    assert len(listed) >= 2 * len(compiled) > 0
+    broken = json.loads(next(p for p in listed if p.name.endswith("cdx.json")).read_text("utf-8"))
+    broken["components"][0]["licenses"] = "MIT"
+    assert reader.validate_str(json.dumps(broken)) is not None
+    return len(listed)
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """A folder over HTTP on this machine alone; gives its address."""
@@ -214,6 +257,8 @@ def main() -> int:
                 "programs": programs(packed),
                 "c_library": c_library(packed),
                 "debian": debian(packed),
+                "rpm": rpm(packed),
+                "lists": lists(packed),
                 "installer": installer(),
                 "sums": sums(),
                 "same_bytes": same_bytes(),

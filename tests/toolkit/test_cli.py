@@ -17,7 +17,7 @@ from rva import cli, errors
 pytestmark = pytest.mark.process
 
 Rva = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = ("build", "plan", "doctor", "setup", "clean", "test", "docs")
+COMMANDS = ("build", "package", "plan", "doctor", "setup", "clean", "test", "docs")
 
 
 @pytest.fixture
@@ -286,3 +286,18 @@ def test_an_interrupt_ends_children_and_gives_130(tmp_path: Path, root: Path, nu
     assert "interrupted" in said and "Traceback" not in said
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_packing_without_a_build(rva: Rva) -> None:
+    refused(rva("package"), 2, "dist/ holds no finished build")
+
+
+def test_packing_what_was_changed_after_the_build(rva: Rva, project: Path) -> None:
+    artifact = {
+        "id": "native-crate", "family": "native", "triple": "any", "path": "native/native-crate/x.crate", "size": 1,
+        "sha256": "0" * 64, "kind": "crate", "build": "native", "tool": "cargo", "duration_s": 1.0,
+    }  # fmt: skip
+    (project / "dist").mkdir()
+    manifest = {"version": "1.2.3", "commit": "", "artifacts": [artifact]}
+    (project / "dist" / "manifest.json").write_text(json.dumps(manifest))
+    refused(rva("package"), 7, "native/native-crate/x.crate is missing or was changed")

@@ -172,3 +172,17 @@ def test_a_store_whose_bytes_turned_is_noticed(store: Store, tmp_path: Path) -> 
     assert not (root / "dist/manifest.json").exists()
     assert not (root / "dist/cli/cli-t/tool").exists()
     assert store.find(KEY) is None  # so that the next run builds it again
+
+
+def test_packages_go_when_what_they_were_made_from_changes(store: Store, tmp_path: Path) -> None:
+    finish(store, tmp_path, KEY, "cli-a", a=b"1")
+    rows = [plan_row("cli-a", KEY)]
+    Dist(tmp_path).update(rows, store, "1", "c")
+    packed = tmp_path / "dist" / "packages" / "manifest.json"
+    packed.parent.mkdir()
+    packed.write_text("{}")
+    Dist(tmp_path).update(rows, store, "1", "c")
+    assert packed.is_file(), "nothing changed"
+    (tmp_path / "dist" / "cli" / "cli-a" / "a").write_bytes(b"2")
+    Dist(tmp_path).update(rows, store, "1", "c")
+    assert not packed.parent.exists()

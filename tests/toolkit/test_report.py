@@ -115,9 +115,13 @@ def test_generated_files_are_checked_and_written(project: Path, table: Matrix) -
     assert sorted(generated.check(root, table)) == ["README.md", "platforms.schema.json"]
     assert sorted(generated.write(root, table)) == ["README.md", "platforms.schema.json"]
     assert generated.check(root, table) == [] == generated.write(root, table)
+    (root / "docs").mkdir()
+    (root / "docs" / "artifact-names.md").write_text("<!-- begin generated: names -->\n<!-- end generated: names -->\n")
+    assert generated.write(root, table) == ["docs/artifact-names.md"]
     text = (root / "README.md").read_text()
     assert text.startswith(f"# x\n{begin}") and text.endswith(f"{end}rest\n") and "old" not in text
 
 
 def test_the_projects_generated_files_are_up_to_date(root: Path, table: Matrix) -> None:
     assert generated.check(root, table) == [], "run ./rva docs"
+    assert "docs/artifact-names.md" in generated.wanted(root, table)

@@ -9,13 +9,19 @@ from rva import files, report
 from rva.errors import CheckFailed
 from rva.model import Matrix, schema, to_json
 
-_BEGIN = "<!-- begin generated: platform matrix -->\n"
-_END = "<!-- end generated: platform matrix -->\n"
+_NAMES = "docs/artifact-names.md"
 
 
 def wanted(root: Path, matrix: Matrix) -> dict[str, str]:
     """Path -> the text that the file should have now."""
-    return {"platforms.schema.json": to_json(schema()), "README.md": _readme(root / "README.md", matrix)}
+    texts = {
+        "platforms.schema.json": to_json(schema()),
+        "README.md": _filled(root / "README.md", "platform matrix", report.matrix_markdown(matrix)),
+    }
+    # A project may do without a page on names.
+    if (root / _NAMES).is_file():
+        texts[_NAMES] = _filled(root / _NAMES, "names", report.names_markdown(matrix))
+    return texts
 
 
 def check(root: Path, matrix: Matrix) -> list[str]:
@@ -32,15 +38,14 @@ def write(root: Path, matrix: Matrix) -> list[str]:
     return stale
 
 
-def _readme(path: Path, matrix: Matrix) -> str:
+def _filled(path: Path, what: str, table: str) -> str:
+    """The text of a document with a table in its place."""
+    begin, end = f"<!-- begin generated: {what} -->\n", f"<!-- end generated: {what} -->\n"
     text = _read(path)
-    block = _BEGIN + "\n" + report.matrix_markdown(matrix) + "\n" + _END
-    pattern = re.compile(re.escape(_BEGIN) + ".*?" + re.escape(_END), re.DOTALL)
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if len(pattern.findall(text)) != 1:
-        raise CheckFailed(
-            f"{path} has no place for the platform matrix", fix=f"add the lines {_BEGIN.strip()} and {_END.strip()}"
-        )
-    return pattern.sub(lambda _: block, text)
+        raise CheckFailed(f"{path} has no place for the {what}", fix=f"add the lines {begin.strip()} and {end.strip()}")
+    return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
 
 
 def _read(path: Path) -> str:

@@ -168,6 +168,29 @@ def archive(package: str, version: str, triple: str) -> str:
     return f"{package}-{version}-{triple}"
 
 
+def packages(recipe: str, package: str, binary: str, version: str, triple: str) -> tuple[str, ...]:
+    """The files that a finished row becomes below dist/packages: the one scheme, for every family."""
+    top = archive(package, version, triple)
+    if recipe == "napi":
+        return (f"npm/{npm_tarball(npm_package(package, triple), version)}",)
+    if recipe in ("wasm", "js"):
+        return (f"npm/{npm_tarball(package, version)}",)
+    if recipe == "wheel":
+        return (f"python/{wheel(package, version, triple)}",)
+    if recipe == "sdist":
+        return (f"python/{sdist(package, version)}",)
+    if recipe == "crate":
+        return (f"crate/{crate(package, version)}",)
+    if recipe in ("c-library", "wasi-reactor"):
+        return (f"c/{top}.{endings(triple)[0]}",)
+    if recipe in ("cli", "wasi-command"):
+        archives = tuple(f"cli/{top}.{end}" for end in endings(triple))
+        if split(triple).libc != "glibc":
+            return archives
+        return (*archives, f"system/{deb(binary, version, triple)}", f"system/{rpm(binary, version, triple)}")
+    return ()
+
+
 def download(repository: str, version: str) -> str:
     """Where the files of a release are fetched from."""
     return f"{repository}/releases/download/v{version}"

@@ -43,7 +43,9 @@ def _trees(stock: Stock, made: PackagePlan, env: Mapping[str, str]) -> sbom.Tree
         raise ToolError("cargo was not found", fix="run `rva doctor` to see what is missing")
     pairs = sorted(sbom.wanted(stock, made.packages))
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        return dict(zip(pairs, pool.map(lambda p: crates.linked(stock.root, p[0], p[1], cargo, env), pairs), strict=True))
+        return dict(
+            zip(pairs, pool.map(lambda p: crates.linked(stock.root, p[0], p[1], cargo, env), pairs), strict=True)
+        )
 
 
 def epoch(root: Path, commit: str) -> int:

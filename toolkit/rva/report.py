@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rva import naming
-from rva.model import Matrix, Packed, PackageManifest, Plan, Report, RowPlan, RowResult, Smoke
+from rva.model import Matrix, PackageManifest, Packed, Plan, Report, RowPlan, RowResult, Smoke
 
 Cell = str
 _STYLE = {
@@ -122,6 +122,21 @@ def matrix_markdown(matrix: Matrix) -> str:
     for t in matrix.targets:
         if t.recipe not in columns:
             lines.append(f"| {t.recipe} | `{t.id}` | {t.priority} |")
+    return "\n".join(lines) + "\n"
+
+
+def names_markdown(matrix: Matrix) -> str:
+    """Every file that a release holds, row by row, with VERSION in the place of the version."""
+    rows: dict[str, list[str]] = {}
+    for t in matrix.targets:
+        recipe = matrix.recipes[t.recipe]
+        for name in naming.packages(t.recipe, recipe.package, recipe.binary, "VERSION", t.triple):
+            rows.setdefault(name, []).append(f"`{t.id}`")
+    lines = ["| file below dist/packages | from the row |", "| --- | --- |"]
+    lines += [
+        f"| `{name}` | {ids[0] if len(ids) == 1 else f'{ids[0]} and {len(ids) - 1} more'} |"
+        for name, ids in rows.items()
+    ]
     return "\n".join(lines) + "\n"
 
 

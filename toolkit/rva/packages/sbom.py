@@ -35,7 +35,7 @@ def plan(
         pairs = _inside(stock, package)
         if not pairs:
             continue
-        crates = _union([trees[pair] for pair in sorted(pairs)])
+        crates = union([trees[pair] for pair in sorted(pairs)])
         item = finished[package.file]
         name = PurePosixPath(package.file).name
         for ending, text in (
@@ -154,7 +154,7 @@ def _inside(stock: Stock, package: Package) -> set[tuple[str, str]]:
     return pairs
 
 
-def _union(trees: Sequence[tuple[Crate, ...]]) -> list[Crate]:
+def union(trees: Sequence[tuple[Crate, ...]]) -> list[Crate]:
     """Each crate once, by name and version; what it needs anywhere."""
     needs: dict[str, set[str]] = {}
     found: dict[str, Crate] = {}
