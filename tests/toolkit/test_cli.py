@@ -112,7 +112,7 @@ def test_a_usage_error_suggests(rva: Rva) -> None:
     assert done.stdout == ""
 
 
-@pytest.mark.parametrize("command", ["build", "plan", "doctor", "setup", "test", "docs"])
+@pytest.mark.parametrize("command", ["build", "package", "plan", "doctor", "setup", "test", "docs"])
 def test_a_faulty_matrix(rva: Rva, project: Path, command: str) -> None:
     path = project / "platforms.toml"
     path.write_text(path.read_text().replace('priority = "P0"', 'priority = "P9"', 1).replace("[tools]", "[tolls]"))

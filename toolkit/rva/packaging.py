@@ -27,7 +27,7 @@ def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> P
         if missing:
             inventory = toolchain.provide(missing, inventory, log)
         chosen = frozenset(t.id for t in targets)
-        stock = Stock(root, table, manifest, chosen, _documents(root, table, manifest))
+        stock = Stock(root, table, manifest, chosen, _documents(root, table, manifest, targets))
         env = toolchain.environment(inventory, _TOOLS)
         when = epoch(root, manifest.commit)
         made = plan.make(stock)
@@ -72,11 +72,12 @@ def _finished(root: Path) -> Manifest:
     return manifest
 
 
-def _documents(root: Path, table: Matrix, manifest: Manifest) -> tuple[Part, ...]:
+def _documents(root: Path, table: Matrix, manifest: Manifest, targets: Sequence[Target]) -> tuple[Part, ...]:
     """The program's completions and manual pages, by the one that runs here; none where no such one was built."""
     recipe = table.recipes.get("cli")
     rows = {t.id for t in table.targets if t.recipe == "cli" and smoke.runs_here(t, host.detect())}
     built = [a for a in manifest.artifacts if a.id in rows and a.kind == "executable" and a.build != "stand-in"]
-    if recipe is None or not recipe.documents or not built:
+    asked = any(t.recipe in ("cli", "wasi-command") for t in targets)
+    if not asked or recipe is None or not recipe.documents or not built:
         return ()
     return documents.write(root / "dist" / built[0].path, recipe.documents, root / ".rva" / "stage" / "documents")

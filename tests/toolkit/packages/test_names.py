@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+import re
+import tomllib
+from pathlib import Path, PurePosixPath
 
 from rva import naming
 from rva.model import Matrix
@@ -27,3 +29,33 @@ def test_an_archive_unpacks_to_its_own_name(planned: Plan) -> None:
     for package in planned().packages:
         if package.folder:
             assert PurePosixPath(package.file).name == f"{package.folder}.{package.pack}"
+
+
+def test_cargo_binstall_finds_the_archives(table: Matrix, root: Path) -> None:
+    """What its templates in Cargo.toml make for a platform is the address of that platform's archive, and the program in it."""
+    package = tomllib.loads((root / "bindings" / "cli" / "Cargo.toml").read_text("utf-8"))["package"]
+    metadata = package["metadata"]["binstall"]
+    recipe = table.recipes["cli"]
+    for target in (t for t in table.targets if t.recipe == "cli"):
+        form = metadata["overrides"].get(target.triple, metadata)["pkg-fmt"]
+        words = {
+            "repo": table.project.repository,
+            "name": package["name"],
+            "version": "1.2.3",
+            "target": target.triple,
+            "archive-suffix": {"tgz": ".tar.gz", "zip": ".zip"}[form],
+            "bin": recipe.binary,
+            "binary-ext": ".exe" if target.os == "win32" else "",
+        }
+        found = {key: filled(metadata[key], words) for key in ("pkg-url", "bin-dir")}
+        names = {
+            PurePosixPath(n).name for n in naming.packages("cli", recipe.package, recipe.binary, "1.2.3", target.triple)
+        }
+        base, _, file = found["pkg-url"].rpartition("/")
+        assert base == naming.download(table.project.repository, "1.2.3") and file in names
+        folder = naming.archive(recipe.package, "1.2.3", target.triple)
+        assert found["bin-dir"] == f"{folder}/{naming.executable(recipe.binary, target.triple)}"
+
+
+def filled(template: str, words: dict[str, str]) -> str:
+    return re.sub(r"\{ ([a-z-]+) \}", lambda m: words[m[1]], template)
