@@ -285,7 +285,7 @@ export function targets(api) {
   add("forwardStream", () => async (queries, keys, values) => {
     for await (const _ of new api.ScaledDotProductAttention(DIM).forwardStream(queries, keys, values)) { /* read */ }
   }, [() => [filled(DIM)], fill(SIZE), fill(SIZE)], [
-    { ...without(NOT_ARRAYS, "a map", "a string", "a proxy that throws"), "a query of another length": () => [filled(DIM + 1)], "a query that is none": () => [1] },
+    { ...without(NOT_ARRAYS, "a map", "a string", "a proxy that throws"), "a query of another length": () => [filled(DIM + 1)], "a query that is none": () => [1], "a query that is null": () => [null], "an empty query": () => [[]] },
     matrix, matrix,
   ]);
   return list;

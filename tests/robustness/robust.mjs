@@ -1,6 +1,5 @@
-// Calls a JavaScript package with every fault of faults.mjs: `node robust.mjs PACKAGE_ENTRY`. Each has to give an
+// Calls a JavaScript package with every fault of faults.mjs: `node robust.mjs PACKAGE`. Each has to give an
 // AttentionError with a known code, thrown or rejected, and the process has to compute as before afterwards.
-import { pathToFileURL } from "node:url";
 import { callers, targets } from "./faults.mjs";
 
 const CODES = new Set([
@@ -10,7 +9,7 @@ const CODES = new Set([
 // Good arguments would be none where the first call of freedCall frees the object.
 const NO_GOOD_CALL = / freed$/;
 
-const module = await import(pathToFileURL(process.argv[2]));
+const module = await import(process.argv[2]);
 const api = "ScaledDotProductAttention" in module ? module : module.default;
 await api.init();
 

@@ -103,6 +103,8 @@ async function* overCopy(
   let cache: Cache | undefined;
   let last: Promise<unknown> = Promise.resolve();
   const compute = (query: Vector): Promise<Float32Array> => {
+    // What is no vector has no length to make a cache for; the call itself refuses it.
+    if (!((query as Vector | null | undefined)?.length)) return mechanism.forwardAsync(query, keys, values, options);
     cache ??= copied(raw, query, keys, values);
     const result = mechanism.forwardAsync(query, cache, options);
     last = result.catch(() => undefined);
