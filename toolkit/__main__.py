@@ -1,5 +1,5 @@
 """Lets the launcher run `python toolkit`, with rva importable and not installed."""
 
-from rva.cli import main
+from rva.edge import main
 
 main()

@@ -261,12 +261,12 @@ def test_an_interrupt_ends_children_and_gives_130(tmp_path: Path, root: Path, nu
     child = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     code = (
         "import sys\n"
-        "from rva import cli, shell\n"
+        "from rva import cli, edge, shell\n"
         "@cli.app.command()\n"
         "def sleep() -> None:\n"
         f"    shell.run([sys.executable, '-c', {child!r}])\n"
         "sys.argv = ['rva', 'sleep']\n"
-        "cli.main()\n"
+        "edge.main()\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code],

@@ -1,5 +1,5 @@
 """python -m rva"""
 
-from rva.cli import main
+from rva.edge import main
 
 main()

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 import typer
 
-from rva import errors, host, matrix, report, shell
+from rva import errors, files, host, matrix, report, shell
 from rva.errors import RvaError, Unavailable
 from rva.log import Log, wants_colour
 from rva.model import Matrix, Report, Target, to_json
+from rva.options import (
+    ExcludeOption,
+    ExportOption,
+    JobsOption,
+    JsonOption,
+    KeepGoingOption,
+    ProfileOption,
+    QuietOption,
+    SmokeOption,
+    TargetOption,
+    VerboseOption,
+    WriteOption,
+)  # fmt: skip
 
 app = typer.Typer(
     name="rva",
@@ -31,30 +42,10 @@ app = typer.Typer(
     "  rva build --target all          everything this machine can build\n\n"
     "  rva build --target host         what runs on this machine\n\n"
     "  rva plan --target 'napi-*'      what would be done, and what stands in the way\n\n"
+    "  rva verify                      read and run what was built, wherever this machine can\n\n"
     "  rva doctor                      which tools are here, which are missing\n",
 )
 
-TargetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        "-t",
-        metavar="WHAT",
-        help="all, host, a family, a recipe, a row id, a triple, P0-P2 or a glob; may be repeated",
-    ),
-]
-ExcludeOption = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", "-x", metavar="WHAT", help="leave these out; the same words as --target"),
-]
-ProfileOption = Annotated[str, typer.Option("--profile", metavar="NAME", help="release, ci (faster to build) or dev")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print the result as JSON on standard output")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="errors only")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="every line of every tool")]
-JobsOption = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, max=256, help="rows built at the same time (default: the number of cores)"),
-]
 PROFILES = ("release", "ci", "dev")
 
 
@@ -67,13 +58,9 @@ def build(
     strict: Annotated[
         bool, typer.Option("--strict", help="a selected row that cannot be built here fails the run (exit 5)")
     ] = False,
-    keep_going: Annotated[bool, typer.Option("--keep-going", "-k", help="build the other rows when one fails")] = False,
-    export: Annotated[
-        Path | None, typer.Option("--export", metavar="DIR", help="also copy each selected row's files to DIR/<row>")
-    ] = None,
-    smoke: Annotated[
-        bool, typer.Option("--smoke/--no-smoke", help="run what can be run here on the reference cases")
-    ] = True,
+    keep_going: KeepGoingOption = False,
+    export: ExportOption = None,
+    smoke: SmokeOption = True,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -85,7 +72,7 @@ def build(
     from rva import workflow
 
     log = _log(quiet, verbose)
-    root = _root()
+    root = here()
     table = matrix.load(root)
     targets = _select(table, target, exclude)
     _check_profile(profile)
@@ -98,9 +85,9 @@ def build(
     code = _exit_code(outcome.report, outcome.error, strict)
     final = msgspec.structs.replace(outcome.report, exit_code=code)
     if as_json:
-        _print(to_json(final))
+        print_out(to_json(final))
     elif not quiet:
-        _print(report.build_table(final, colour=wants_colour(sys.stdout), width=_width()))
+        print_out(report.build_table(final, colour=wants_colour(sys.stdout), width=_width()))
     if code == Unavailable.code:
         log.error("--strict: these rows cannot be built here: " + ", ".join(report.unavailable(final.rows)))
     raise typer.Exit(code)
@@ -123,13 +110,45 @@ def package(
     """
     from rva import packaging
 
-    table = matrix.load(_root())
-    made = packaging.package(_root(), table, _select(table, target, exclude), _log(quiet, verbose))
+    table = matrix.load(here())
+    made = packaging.package(here(), table, _select(table, target, exclude), _log(quiet, verbose))
     if as_json:
-        _print(to_json(made))
+        print_out(to_json(made))
     elif not quiet:
-        _print(report.package_table(made, colour=wants_colour(sys.stdout), width=_width()))
+        print_out(report.package_table(made, colour=wants_colour(sys.stdout), width=_width()))
     raise typer.Exit(Unavailable.code if strict and made.gaps else 0)
+
+
+@app.command()
+def verify(
+    target: TargetOption = None,
+    exclude: ExcludeOption = None,
+    write: WriteOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="what could not be run here fails the run (exit 5)")] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Read every file of dist/ and run it wherever this machine can: directly, emulated, in browsers. Builds nothing.
+
+    Examples: rva verify; rva verify -t napi --write verify.html; rva verify --json
+    """
+    from rva import verification
+    from rva.verify import reports
+
+    log = _log(quiet, verbose)
+    root = here()
+    table = matrix.load(root)
+    made = verification.verify(root, table, _select(table, target, exclude), log)
+    for path in write or ():
+        files.write(path.absolute(), reports.text(made, path, root / "templates"))
+    if as_json:
+        print_out(to_json(made))
+    elif not quiet:
+        print_out(report.verification_table(made, colour=wants_colour(sys.stdout), width=_width()))
+    found = {cell.status for cell in made.cells}
+    failed = errors.CheckFailed.code if "fail" in found else 0
+    raise typer.Exit(failed or (Unavailable.code if strict and "not-run" in found else 0))
 
 
 @app.command()
@@ -145,11 +164,11 @@ def plan(
     """
     from rva import workflow
 
-    root = _root()
+    root = here()
     table = matrix.load(root)
     _check_profile(profile)
     made = workflow.plan(root, table, _select(table, target, exclude), profile)
-    _print(to_json(made) if as_json else report.plan_table(made, colour=wants_colour(sys.stdout), width=_width()))
+    print_out(to_json(made) if as_json else report.plan_table(made, colour=wants_colour(sys.stdout), width=_width()))
 
 
 @app.command()
@@ -160,11 +179,11 @@ def doctor(target: TargetOption = None, as_json: JsonOption = False) -> None:
     """
     from rva import workflow
 
-    root = _root()
+    root = here()
     table = matrix.load(root)
     checks = workflow.diagnose(root, table, _select(table, target, None))
     if as_json:
-        _print(to_json(checks))
+        print_out(to_json(checks))
     else:
         rows = [(c.name, c.status, c.version, c.source, f"{len(c.rows)} rows", c.fix or c.note) for c in checks]
         _table(("tool", "status", "version", "from", "needed by", "note"), rows)
@@ -186,7 +205,7 @@ def setup(
     """
     from rva import workflow
 
-    root = _root()
+    root = here()
     table = matrix.load(root)
     workflow.setup(root, table, _select(table, target, None), system=system, dry_run=dry_run, log=_log(quiet, verbose))
 
@@ -204,8 +223,8 @@ def clean(
     """
     from rva import workflow
 
-    for line in workflow.clean(_root(), cache=cache, tools=tools):
-        _print(line + "\n")
+    for line in workflow.clean(here(), cache=cache, tools=tools):
+        print_out(line + "\n")
 
 
 @app.command()
@@ -224,15 +243,15 @@ def test(
     """
     from rva import workflow
 
-    root = _root()
+    root = here()
     outcome = workflow.test(root, matrix.load(root), only or [], _log(quiet, verbose))
     if as_json:
-        _print(to_json(outcome))
+        print_out(to_json(outcome))
     else:
         rows = [(c.stage, c.name, c.status, f"{c.duration_s:.1f} s", c.reason) for c in outcome.checks]
         _table(("stage", "check", "status", "time", "note"), rows)
         passed, failed, idle = (sum(c.status == s for c in outcome.checks) for s in ("pass", "fail", "not-run"))
-        _print(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
+        print_out(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
     raise typer.Exit(0 if all(c.status != "fail" for c in outcome.checks) else errors.CheckFailed.code)
 
 
@@ -258,11 +277,11 @@ def bench(
     from rva import workflow
     from rva.bench import Wish
 
-    root = _root()
+    root = here()
     place = output.absolute() if output else root / ".rva" / f"bench-{name}"
     wish = Wish(name, place, tuple(only or ()), quick, peers)
     folder = workflow.bench(root, matrix.load(root), wish, _log(quiet, verbose))
-    _print((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
+    print_out((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
 
 
 @app.command()
@@ -277,10 +296,10 @@ def docs(
     """
     from rva import generated
 
-    root = _root()
+    root = here()
     stale = generated.check(root, matrix.load(root)) if check else generated.write(root, matrix.load(root))
     for name in stale:
-        _print(f"{'out of date' if check else 'written'}: {name}\n")
+        print_out(f"{'out of date' if check else 'written'}: {name}\n")
     raise typer.Exit(errors.CheckFailed.code if check and stale else 0)
 
 
@@ -290,69 +309,8 @@ def version(show: Annotated[bool, typer.Option("--version", help="print rva's ve
     if show:
         from rva import __version__
 
-        _print(f"rva {__version__}\n")
+        print_out(f"rva {__version__}\n")
         raise typer.Exit(0)
-
-
-def main() -> NoReturn:
-    """Run the program; every ending goes through here."""
-    _handle_signals()
-    try:
-        result = app(standalone_mode=False, prog_name="rva")
-        code = result if isinstance(result, int) else 0
-    except RvaError as error:
-        code = _complain(error)
-    except KeyboardInterrupt:
-        code = _complain(errors.Interrupted("interrupted"))
-    except OSError as error:
-        code = _complain(shell.from_os_error(error, "rva"))
-    except Exception as error:  # noqa: BLE001 - the last door: a click error, or a fault of rva itself
-        code = _last_resort(error)
-    sys.stdout.flush()
-    if code == errors.Interrupted.code:
-        os._exit(code)  # threads may still wait for children that are being ended
-    sys.exit(code)
-
-
-def _last_resort(error: Exception) -> int:
-    show = getattr(error, "show", None)
-    if callable(show):  # click's own usage errors
-        show()
-        return errors.UsageError.code
-    if type(error).__name__ in ("Abort", "Exit"):
-        return int(getattr(error, "exit_code", errors.Interrupted.code))
-    record = _root() / ".rva" / "logs" / "crash.log"
-    try:
-        record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(traceback.format_exc(), "utf-8")
-        where = f"; the traceback is in {record}"
-    except OSError:
-        where = ""
-    return _complain(
-        errors.InternalError(
-            f"{type(error).__name__}: {error}{where}", fix="this is a fault of rva: please report it with that file"
-        )
-    )
-
-
-def _complain(error: RvaError) -> int:
-    if "--json" in sys.argv:
-        _print(to_json(error.as_json()))
-    log = Log()
-    log.error(error.what)
-    if error.fix:
-        log.stream.write(f"  fix: {error.fix}\n")
-    return error.code
-
-
-def _handle_signals() -> None:
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        shell.stop_all()
-        raise errors.Interrupted("interrupted; finished rows are kept, the next run goes on from there")
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
 
 
 def _select(table: Matrix, target: Sequence[str] | None, exclude: Sequence[str] | None) -> tuple[Target, ...]:
@@ -372,7 +330,8 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-def _root() -> Path:
+def here() -> Path:
+    """The checkout that the working folder belongs to."""
     return host.find_root(Path.cwd())
 
 
@@ -386,10 +345,11 @@ def _width() -> int:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    _print(report.table(head, rows, colour=wants_colour(sys.stdout), width=_width()))
+    print_out(report.table(head, rows, colour=wants_colour(sys.stdout), width=_width()))
 
 
-def _print(text: str) -> None:
+def print_out(text: str) -> None:
+    """Write to standard output, whose reader may leave early."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

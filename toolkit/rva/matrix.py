@@ -227,7 +227,9 @@ def _lines(text: str, wheres: Sequence[Where]) -> list[int]:
 
 def _resolve(file: MatrixFile, version: str) -> Matrix:
     targets = tuple(_target(file, row) for row in file.rows)
-    return Matrix(version, file.project, file.tools, file.recipes, targets, file.checks, file.bench, file.packages)
+    return Matrix(
+        version, file.project, file.tools, file.recipes, targets, file.checks, file.bench, file.lanes, file.packages
+    )
 
 
 def _target(file: MatrixFile, row: RowSpec) -> Target:

@@ -28,6 +28,7 @@ Status = Literal["current", "build", "unavailable"]
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 PACKAGE = r"^(@[a-z0-9][a-z0-9._-]{0,99}/)?[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
 PATH = r"^(?!.*\.\.)[a-zA-Z0-9_.][a-zA-Z0-9_./-]{0,199}$"
+ROOT = r"^(|/(?!.*\.\.)[a-zA-Z0-9_./+-]{1,199})$"
 VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
 TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
 TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
@@ -39,6 +40,7 @@ PackageStr = Annotated[str, Meta(pattern=PACKAGE, description="a package name, w
 PathStr = Annotated[str, Meta(pattern=PATH, description="a path below the checkout, with forward slashes, without ..")]
 VersionStr = Annotated[str, Meta(pattern=VERSION, description="numbers and dots, such as 1.96.0")]
 TripleStr = Annotated[str, Meta(pattern=TRIPLE, description="a Rust target triple, or any")]
+RootStr = Annotated[str, Meta(pattern=ROOT, description="an absolute folder of the system, or nothing")]
 TextStr = Annotated[str, Meta(pattern=TEXT, description="one line of text")]
 ArgumentStr = Annotated[
     str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
@@ -61,6 +63,8 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True):
     vectors: PathStr
     sources: tuple[PathStr, ...]
     maintainer: TextStr = ""
+    # A folder with a lock file of npm's: programs that lanes name as {node-18} and the like.
+    runtimes: PathStr | None = None
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +79,26 @@ class Check(Struct, frozen=True, forbid_unknown_fields=True):
     triple: TripleStr = "any"
     # Programs of the system: where one is missing, the check is not run.
     system: tuple[NameStr, ...] = ()
+
+
+class Lane(Struct, frozen=True, forbid_unknown_fields=True):
+    """How artifacts are run elsewhere than directly: ``argv``, as a recipe's smoke test, on machines of the triple ``host``.
+
+    The consumer is told of ``runner`` and ``compiler``; an emulator finds the other system's libraries in ``sysroot``.
+    """
+
+    name: NameStr
+    recipe: RecipeName
+    triple: TripleStr
+    argv: tuple[ArgumentStr, ...]
+    how: Literal["run", "emulated", "loads"] = "run"
+    variant: NameStr = "any"
+    runner: tuple[ArgumentStr, ...] = ()
+    compiler: tuple[ArgumentStr, ...] = ()
+    system: tuple[NameStr, ...] = ()
+    sysroot: RootStr = ""
+    env: dict[NameStr, NameStr] = {}
+    host: TripleStr = "x86_64-unknown-linux-gnu"
 
 
 class Bench(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +166,7 @@ class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
     triples: dict[TripleStr, TripleSpec]
     rows: Annotated[tuple[RowSpec, ...], Meta(min_length=1)]
     checks: tuple[Check, ...] = ()
+    lanes: tuple[Lane, ...] = ()
     bench: dict[NameStr, Bench] = {}
     packages: Packages = Packages()
 
@@ -173,6 +198,7 @@ class Matrix(Struct, frozen=True):
     targets: tuple[Target, ...]
     checks: tuple[Check, ...]
     bench: dict[str, Bench] = {}
+    lanes: tuple[Lane, ...] = ()
     packages: Packages = Packages()
 
 

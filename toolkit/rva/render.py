@@ -18,7 +18,7 @@ def render(folder: Path, template: str, values: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - plain text and TOML, never HTML
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
     try:
         return environment.get_template(template).render(values)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from rva import naming
 from rva.model import Matrix, PackageManifest, Packed, Plan, Report, RowPlan, RowResult, Smoke
+from rva.verified import Cell as VerifiedCell
+from rva.verified import Verification
 
 Cell = str
 _STYLE = {
     "current": "green", "built": "green", "pass": "green", "found": "green",
-    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "missing": "yellow", "failed": "red", "fail": "red",
+    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "not": "yellow", "emulated": "cyan", "stand-in": "cyan", "loads": "cyan", "missing": "yellow", "failed": "red", "fail": "red",
 }  # fmt: skip
 
 
@@ -50,6 +52,22 @@ def _change(packed: Packed) -> str:
         return "not in it"
     change = packed.size - packed.last
     return f"{'-' if change < 0 else '+'}{human(abs(change))} ({100 * change / packed.last:+.1f} %)"
+
+
+def verification_table(made: Verification, *, colour: bool, width: int) -> str:
+    """One line a row, how it read and where it ran; then every failure, and why the rest was not run."""
+    rows = [(row, *_verified([cell for cell in made.cells if cell.row == row])) for row in made.rows]
+    text = table(("row", "files", "run"), rows, colour=colour, width=width)
+    for status in ("fail", "not-run"):
+        cells = [cell for cell in made.cells if cell.status == status]
+        text += _grouped((cell.word, cell.reason, "", f"{cell.row} ({cell.check})") for cell in cells)
+    return text + f"\n{made.summary}\n"
+
+
+def _verified(cells: Sequence[VerifiedCell]) -> tuple[Cell, Cell]:
+    read = [cell.word for cell in cells if cell.check == "files"]
+    ran = [f"{cell.word} {cell.check}" for cell in cells if cell.check != "files" and cell.status != "not-run"]
+    return ", ".join(read) or "not built", ", ".join(ran) or "not run"
 
 
 def _result_line(row: RowResult, smoke: Smoke | None) -> tuple[Cell, ...]:

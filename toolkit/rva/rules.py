@@ -199,6 +199,10 @@ def _programs(document: Document) -> Iterator[Fault]:
         for i, check in enumerate(_items(document.get("checks")))
         if isinstance(check, dict)
     ]
+    lanes = [lane if isinstance(lane, dict) else {} for lane in _items(document.get("lanes"))]
+    places += [(("lanes", i, "argv"), lane.get("argv")) for i, lane in enumerate(lanes)]
+    for field in ("runner", "compiler"):
+        places += [(("lanes", i, field), lane.get(field, ["none"])) for i, lane in enumerate(lanes)]
     recipes = _table(document, "recipes")
     places += [(("recipes", name, "smoke"), _table(recipes, name).get("smoke")) for name in recipes]
     for where, argv in places:

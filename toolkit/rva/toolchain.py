@@ -81,6 +81,11 @@ def provide_peers(inventory: Inventory, packages: str | None, modules: str, log:
     return programs / ("python.exe" if os.name == "nt" else "python"), folder
 
 
+def provide_runtimes(inventory: Inventory, modules: str, log: Log) -> Path:
+    """The folder of the npm packages that bring other versions of programs, for this machine and for emulators."""
+    return npm_tools.provide_modules(inventory.site, modules, log)
+
+
 def environment(inventory: Inventory, names: Iterable[str]) -> dict[str, str]:
     """What the environment of a step gains from the tools it needs; tools that are not ready add nothing."""
     folders: list[str] = []

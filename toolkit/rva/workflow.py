@@ -14,7 +14,7 @@ import filelock
 from msgspec import Struct
 
 from rva import bench as benches
-from rva import checks, content, dist, files, host, naming, run, shell, smoke, toolchain
+from rva import checks, content, dist, files, host, naming, replay, run, shell, smoke, toolchain
 from rva import plan as planning
 from rva.errors import CheckFailed, RvaError, UsageError
 from rva.log import Log
@@ -45,7 +45,7 @@ class Diagnosis(Struct, frozen=True):
 
 def plan(root: Path, table: Matrix, targets: Sequence[Target], profile: str) -> Plan:
     """The plan of the selected rows. Starts no process."""
-    return _plan(root, table, targets, profile, _inventory(root, table))
+    return _plan(root, table, targets, profile, tools_at_hand(root, table))
 
 
 def build(
@@ -63,7 +63,7 @@ def build(
     started = time.monotonic()
     with one_run(root, log):
         selected = {t.id for t in targets}
-        inventory, whole = _equip(root, table, selected, profile, _inventory(root, table), log)
+        inventory, whole = _equip(root, table, selected, profile, tools_at_hand(root, table), log)
         rows = [row for row in whole.rows if row.id in selected]
         results, error = run.execute(rows, _workshop(root, table, rows, inventory, jobs, keep_going), log)
         manifest = _place(root, table, whole, selected)
@@ -84,7 +84,7 @@ def export(root: Path, manifest: Manifest, targets: Sequence[Target], folder: Pa
 def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool, dry_run: bool, log: Log) -> None:
     """Get everything that the selected rows need; look again for what was found absent."""
     with one_run(root, log):
-        inventory = toolchain.forget_absences(_inventory(root, table))
+        inventory = toolchain.forget_absences(tools_at_hand(root, table))
         selected = {t.id for t in targets}
         if dry_run:
             missing = _missing(_plan(root, table, targets, "release", inventory), selected)
@@ -97,7 +97,7 @@ def setup(root: Path, table: Matrix, targets: Sequence[Target], *, system: bool,
 
 def diagnose(root: Path, table: Matrix, targets: Sequence[Target]) -> list[Diagnosis]:
     """Each tool that the selected rows need: here, missing or not to be had."""
-    inventory = _inventory(root, table)
+    inventory = tools_at_hand(root, table)
     made = _plan(root, table, targets, "release", inventory)
     users: dict[str, list[str]] = {}
     for row in made.rows:
@@ -162,7 +162,7 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
     names = {"dev", "rust", *(("node", "npm") if wish.peers else ()), *(benches.WASM_TOOLS if with_wasm else ())}
     names |= {"node", "wasmtime"} if spec.artifacts else set()
     with one_run(root, log):
-        inventory = _inventory(root, table)
+        inventory = tools_at_hand(root, table)
         if names - inventory.tools.keys():
             inventory = _provide(names, inventory, log)
         peers = None
@@ -210,7 +210,8 @@ def commit(root: Path) -> str:
     return head.output.strip() + ("-dirty" if changes.output.strip() else "")
 
 
-def _inventory(root: Path, table: Matrix) -> toolchain.Inventory:
+def tools_at_hand(root: Path, table: Matrix) -> toolchain.Inventory:
+    """The tools that earlier runs found or made."""
     napi = table.recipes.get("napi")
     return toolchain.load(root, host.cache_dir(), table.tools, napi.folder if napi else "")
 
@@ -303,15 +304,22 @@ _PROGRAMS = {"python": "wasmtime", "node": "node", "npm": "npm", "dev": "dev", "
 def _smoke(
     root: Path, table: Matrix, targets: Sequence[Target], manifest: Manifest, inventory: toolchain.Inventory, log: Log
 ) -> tuple[Smoke, ...]:
+    inventory = with_programs(table, targets, inventory, log)
+    programs = programs_of(inventory)
+    runner = replay.Runner(root, table, programs, toolchain.environment(inventory, inventory.tools), log)
+    return smoke.run(manifest, targets, table, host.detect(), runner, programs)
+
+
+def with_programs(
+    table: Matrix, targets: Sequence[Target], inventory: toolchain.Inventory, log: Log
+) -> toolchain.Inventory:
+    """The inventory with what the smoke tests of these rows are written in."""
     words = {word.strip("{}") for t in targets for word in table.recipes[t.recipe].smoke if word.startswith("{")}
     missing = {_PROGRAMS[word] for word in words if word in _PROGRAMS} - inventory.tools.keys()
-    if missing:
-        inventory = _provide(missing, inventory, log)
-    env = toolchain.environment(inventory, inventory.tools)
-    return smoke.run(manifest, targets, table, host.detect(), root, _programs(inventory), env, log)
+    return _provide(missing, inventory, log) if missing else inventory
 
 
-def _programs(inventory: toolchain.Inventory) -> dict[str, list[str]]:
+def programs_of(inventory: toolchain.Inventory) -> dict[str, list[str]]:
     """What {python}, {node} and the like stand for in a command of platforms.toml."""
     programs = {word: [inventory.tools[tool].path] for word, tool in _PROGRAMS.items() if tool in inventory.tools}
     programs["self"] = [sys.executable, str(Path(sys.argv[0]).absolute())]
@@ -322,7 +330,7 @@ def _check_stage(root: Path, table: Matrix, wanted: Sequence[Check], log: Log) -
     here = dict(os.environ)
     idle = {check.name: checks.not_run(check, here) for check in wanted}
     needs = {name for check in wanted if idle[check.name] is None for name in _check_needs(check)}
-    inventory = _inventory(root, table)
+    inventory = tools_at_hand(root, table)
     if needs - inventory.tools.keys():
         inventory = _provide(needs, inventory, log)
     verdicts = []
@@ -331,7 +339,7 @@ def _check_stage(root: Path, table: Matrix, wanted: Sequence[Check], log: Log) -
         if check.triple != "any":
             env |= toolchain.environment(inventory, _check_needs(check))
             env["CARGO_TARGET_DIR"] += f"-{check.triple}"
-        verdicts.append(idle[check.name] or checks.run(check, root, _programs(inventory), env, log))
+        verdicts.append(idle[check.name] or checks.run(check, root, programs_of(inventory), env, log))
     return verdicts
 
 

@@ -147,8 +147,9 @@ def provide_modules(site: Site, source: str, log: Log) -> Path:
 
 
 def _copy_and_install(site: Site, source: str, folder: Path, name: str, log: Log) -> None:
-    for file in ("package.json", "package-lock.json"):
-        files.copy(site.root / source / file, folder / file, executable=False)
+    for file in ("package.json", "package-lock.json", ".npmrc"):
+        if (site.root / source / file).is_file():
+            files.copy(site.root / source / file, folder / file, executable=False)
     _ci(site, folder, name, log)
 
 

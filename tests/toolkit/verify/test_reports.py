@@ -1,0 +1,84 @@
+"""A verification as a table, Markdown, JUnit and HTML."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rva import report
+from rva.errors import UsageError
+from rva.verified import Cell, Verification
+from rva.verify import reports
+
+CELLS = (
+    Cell("one", "files", "pass", evidence="2 files"),
+    Cell("one", "direct", "pass", how="run", evidence="45 reference cases"),
+    Cell("two", "files", "pass", stand_in=True),
+    Cell("two", "qemu", "pass", how="emulated"),
+    Cell("three", "files", "fail", reason="built for <arm64> & not x64"),
+    Cell("three", "qemu", "not-run", reason="qemu-arm was not found"),
+)
+MADE = Verification(
+    "1.2.3", "c0ffee", "a machine", "2026-11-23", ("one", "two", "three"), ("files", "direct", "qemu"), CELLS, 2.0
+)
+
+
+def test_the_table_says_everything_once() -> None:
+    text = report.verification_table(MADE, colour=False, width=200)
+    lines = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
+    assert lines["one"] == ["pass", "pass", "direct"]
+    assert lines["two"] == ["stand-in", "emulated", "qemu"]
+    assert lines["three"] == ["fail", "not", "run"]
+    assert text.count("built for <arm64> & not x64") == 1
+    assert text.count("qemu-arm was not found") == 1
+    assert text.endswith("3 rows: 1 emulated, 1 fail, 1 not run, 2 pass, 1 stand-in; 2 s\n")
+
+
+def test_nothing_checked_is_no_success() -> None:
+    assert Verification("1", "", "", "", (), (), ()).summary == "0 rows: nothing checked; 0 s"
+
+
+def test_markdown_has_a_cell_for_each_check() -> None:
+    text = reports.markdown(MADE)
+    assert "| `three` | fail |  | not run |" in text
+    assert "**three, files**: built for <arm64> & not x64" in text
+
+
+def test_junit_counts_failures_and_what_was_not_run() -> None:
+    suites = ElementTree.fromstring(reports.junit(MADE))
+    found = {s.get("name"): (s.get("tests"), s.get("failures"), s.get("skipped")) for s in suites}
+    assert found == {"files": ("3", "1", "0"), "direct": ("1", "0", "0"), "qemu": ("2", "0", "1")}
+    [failure] = suites.iter("failure")
+    assert failure.get("message") == "built for <arm64> & not x64"
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.found += [line.strip() for line in data.splitlines() if line.strip()]
+
+
+def test_the_page_is_whole_and_escaped(root: Path) -> None:
+    text = reports.html(MADE, root / "templates")
+    assert "built for &lt;arm64&gt; &amp; not x64" in text
+    assert "http" not in text  # self-contained
+    words = _Words()
+    words.feed(text)
+    for row in MADE.rows:
+        assert row in words.found
+    assert words.found.count("stand-in") == words.found.count("emulated") == words.found.count("fail") == 1
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.html", "<!doctype html>"), ("a.md", "# "), ("a.xml", "<?xml")])
+def test_the_files_name_says_which_report(root: Path, name: str, start: str) -> None:
+    assert reports.text(MADE, Path(name), root / "templates").startswith(start)
+
+
+def test_other_files_are_refused(root: Path) -> None:
+    with pytest.raises(UsageError, match="no report has this extension"):
+        reports.text(MADE, Path("a.pdf"), root / "templates")

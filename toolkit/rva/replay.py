@@ -1,0 +1,140 @@
+"""Commands that replay the reference cases through artifacts, and their verdicts, kept while nothing changes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from rva import content, files, shell
+from rva.errors import Interrupted, RvaError
+from rva.log import Log
+from rva.model import Artifact, Matrix, Smoke
+
+_TIMEOUT_S = 600.0
+
+
+class Job(Struct, frozen=True):
+    """One row's artifacts and the command that replays the cases through them. ``lane`` is empty for a direct run."""
+
+    row: str
+    lane: str
+    artifacts: tuple[Artifact, ...]
+    folder: Path
+    argv: tuple[str, ...]
+    env: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """What the log and the log's file call it."""
+        return f"{self.row}.{self.lane}" if self.lane else self.row
+
+
+class Runner:
+    """Replays the cases. An unchanged artifact keeps the verdict that it passed with; failures run again."""
+
+    def __init__(
+        self, root: Path, matrix: Matrix, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log
+    ) -> None:
+        self.root = root
+        self._matrix = matrix
+        self._programs = programs
+        self._env = env
+        self._log = log
+        self._known = _read(root)
+        self._digests = content.Digests(root)
+
+    def filled(self, words: Sequence[str]) -> list[str]:
+        """A command with its programs in their places: {python} becomes a path, {root}/x one below the checkout."""
+        found: list[str] = []
+        for word in words:
+            name, brace, rest = word[1:].partition("}") if word.startswith("{") else ("", "", word)
+            if brace and name == "root":
+                found.append(str(self.root) + rest)
+            elif brace:
+                found += self._programs.get(name, [word])
+            else:
+                found.append(word)
+        return found
+
+    def replay(self, job: Job) -> Smoke:
+        """The verdict on one job, from an earlier run where nothing changed since."""
+        key = self._key(job)
+        verdict = self._known.get(key) or self._run(job)
+        if verdict.status == "pass" and key not in self._known:
+            self._known[key] = verdict
+            files.write(_path(self.root), msgspec.json.encode(self._known))
+            return verdict
+        return msgspec.structs.replace(verdict, cached=key in self._known)
+
+    def _run(self, job: Job) -> Smoke:
+        self._log.detail(f"smoke {job.label}")
+        argv = self.filled(job.argv)
+        argv[0] = shutil.which(argv[0], path=self._env.get("PATH")) or argv[0]
+        started = time.monotonic()
+        record = self.root / ".rva" / "logs" / f"{job.label}.smoke.log"
+        files.remove(record)
+        try:
+            result = shell.run(
+                [*argv, str(job.folder), str(self.root / self._matrix.project.vectors)],
+                cwd=self.root, env={**self._env, **job.env}, log=record, timeout=_TIMEOUT_S, check=False,
+                separate_stderr=True,
+            )  # fmt: skip
+        except Interrupted:
+            raise
+        except RvaError as error:
+            return Smoke(job.row, "fail", reason=error.what, duration_s=round(time.monotonic() - started, 1))
+        verdict = _judge(job.row, result, record)
+        said = f"{verdict.passed} cases, {verdict.failed} failed"
+        self._log.say(f"smoke {verdict.status}  {job.label}  {said}  {verdict.duration_s:.1f} s")
+        return verdict
+
+    def _key(self, job: Job) -> str:
+        parts: dict[str, object] = {
+            "files": sorted((a.path, a.sha256) for a in job.artifacts),
+            "command": job.argv,
+        }
+        if job.lane:
+            parts |= {"lane": job.lane, "env": sorted(job.env.items())}
+        return content.key(parts, [self._matrix.project.vectors, "tests/smoke"], self._digests)
+
+
+def _judge(row: str, result: shell.Result, record: Path) -> Smoke:
+    """A pass needs all three: exit status 0, a summary on the last line, and cases that ran."""
+    seconds = round(result.duration_s, 1)
+    try:
+        summary = json.loads(result.output.strip().splitlines()[-1])
+        passed, failed = int(summary["passed"]), int(summary["failed"])
+    except (IndexError, ValueError, KeyError, TypeError):
+        return Smoke(
+            row,
+            "fail",
+            reason=f"the smoke test gave no summary (exit status {result.returncode}); see {record}",
+            duration_s=seconds,
+        )
+    if result.returncode == 0 and failed == 0 and passed > 0:
+        return Smoke(row, "pass", passed, 0, duration_s=seconds)
+    return Smoke(
+        row,
+        "fail",
+        passed,
+        failed,
+        duration_s=seconds,
+        reason=f"{failed} of {passed + failed} cases failed; see {record}",
+    )
+
+
+def _path(root: Path) -> Path:
+    return root / ".rva" / "smoke.json"
+
+
+def _read(root: Path) -> dict[str, Smoke]:
+    try:
+        return msgspec.json.decode(_path(root).read_bytes(), type=dict[str, Smoke])
+    except (OSError, msgspec.DecodeError):
+        return {}

@@ -1,0 +1,61 @@
+"""`rva verify`: what lies in dist/, read and run wherever this machine can."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rva import dist, host, replay, smoke, toolchain, workflow
+from rva.errors import CheckFailed
+from rva.log import Log
+from rva.model import Matrix, Target
+from rva.verified import Verification
+from rva.verify import reading, running
+
+
+def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Verification:
+    """Read and run everything of the selected rows that is in dist/. Builds nothing."""
+    started = time.monotonic()
+    with workflow.one_run(root, log):
+        manifest = dist.Dist(root).manifest()
+        if manifest is None:
+            raise CheckFailed("dist/ holds no finished row", fix="run `rva build --target all` first")
+        ids = {a.id for a in manifest.artifacts}
+        inventory = workflow.with_programs(table, targets, workflow.tools_at_hand(root, table), log)
+        programs = workflow.programs_of(inventory) | _runtimes(
+            root, table, [t for t in targets if t.id in ids], inventory, log
+        )
+        runner = replay.Runner(root, table, programs, toolchain.environment(inventory, inventory.tools), log)
+        with log.stage("read"):
+            cells = reading.cells(manifest, targets, table, root)
+        with log.stage("run"):
+            ran = smoke.run(manifest, targets, table, host.detect(), runner, programs)
+            cells += running.direct(ran) + running.lanes(manifest, targets, table, host.detect(), runner)
+    return Verification(
+        manifest.version,
+        manifest.commit,
+        running.machine(),
+        time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime()),
+        tuple(t.id for t in targets),
+        tuple(dict.fromkeys(cell.check for cell in cells)),
+        cells,
+        round(time.monotonic() - started, 1),
+    )
+
+
+def _runtimes(
+    root: Path, table: Matrix, targets: Sequence[Target], inventory: toolchain.Inventory, log: Log
+) -> dict[str, list[str]]:
+    """{node-18} and the like: programs from npm's registry, fetched where a lane of this machine needs one."""
+    here = host.detect()
+    lanes = [
+        lane
+        for lane in table.lanes
+        if any(running.serves(lane, t) for t in targets) and not running.lacking(lane, here)
+    ]
+    if table.project.runtimes is None or not any(word.startswith("{node-") for lane in lanes for word in lane.argv):
+        return {}
+    folder = toolchain.provide_runtimes(inventory, table.project.runtimes, log) / "node_modules"
+    found = [*folder.glob("*/bin/node"), *folder.glob("*/bin/node.exe")]
+    return {path.parent.parent.name: [str(path)] for path in found}
