@@ -230,8 +230,9 @@ def same_bytes() -> int:
     old = os.umask(0o077)
     try:
         with tempfile.TemporaryDirectory() as home:
-            cache = os.environ.get("RVA_CACHE_DIR") or str(Path.home() / ".cache" / "rva")
-            package(TZ="Asia/Kathmandu", LC_ALL="C", HOME=home, USER="nobody", RVA_CACHE_DIR=cache)
+            kept = {"RVA_CACHE_DIR": Path.home() / ".cache" / "rva", "CARGO_HOME": Path.home() / ".cargo"}
+            here = {name: os.environ.get(name) or str(place) for name, place in kept.items()}
+            package(TZ="Asia/Kathmandu", LC_ALL="C", HOME=home, USER="nobody", **here)
     finally:
         os.umask(old)
     after = digests()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -161,6 +162,97 @@ def faults(files: dict[str, Path]) -> int:
     return 4
 
 
+# Machines that the loader is made to believe in: what is changed before it loads, and what it then has to say.
+SILENT = "process.report.getReport = () => ({ header: {}, sharedObjects: [] });"
+NOWHERE = (
+    "fs.existsSync = () => false; const read = fs.readFileSync;"
+    "fs.readFileSync = (path, ...more) => {"
+    " if (path === '/etc/os-release') throw new Error('none'); return read(path, ...more); };"
+)
+PRETEND = {
+    "musl, by the report": (
+        "process.report.getReport = () => ({ header: {}, sharedObjects: ['/lib/ld-musl-x86_64.so.1'] });",
+        ["musl (process.report)", "linux-x64-musl is not installed"],
+        ["linux-x64-gnu"],
+    ),
+    "musl, by the interpreter": (
+        SILENT + "become('execPath', folder + '/musl.elf');",
+        ["musl (the ELF interpreter of ", "linux-x64-musl is not installed"],
+        ["linux-x64-gnu"],
+    ),
+    "musl on 32 bits, by the interpreter": (
+        SILENT + "become('arch', 'arm'); become('execPath', folder + '/musl32.elf');",
+        ["linux arm, musl", "none is published for this system", "linux-arm-gnueabihf"],
+        [" is not installed"],
+    ),
+    "glibc, where the report fails": (
+        "process.report.getReport = () => { throw new Error('no report'); }; become('execPath', folder + '/glibc.elf');",
+        ["glibc (the ELF interpreter of ", "linux-x64-gnu is not installed"],
+        ["linux-x64-musl"],
+    ),
+    "musl, by /etc": (
+        SILENT + "become('execPath', '/none'); fs.existsSync = (path) => path === '/etc/alpine-release';",
+        ["musl (/etc)", "linux-x64-musl is not installed"],
+        ["linux-x64-gnu"],
+    ),
+    "unknown, so both are tried": (
+        SILENT + "become('execPath', '/none');" + NOWHERE,
+        ["an unknown C library", "linux-x64-gnu is not installed", "linux-x64-musl, for musl: is not installed"],
+        ["darwin"],
+    ),
+    "macOS": (
+        "become('platform', 'darwin'); become('arch', 'arm64');",
+        ["darwin arm64:", "darwin-arm64 is not installed", "macOS 11.0 or newer"],
+        ["C library"],
+    ),
+    "Windows": (
+        "become('platform', 'win32');",
+        ["win32-x64-msvc is not installed", "Windows 10 or newer"],
+        ["linux"],
+    ),
+    "a system without an addon": (
+        "become('platform', 'freebsd');",
+        ["none is published for this system", f"npm install {MAIN}-wasm@"],
+        ["is not installed"],
+    ),
+}
+
+
+def program_for(interpreter: bytes, *, wide: bool) -> bytes:
+    """The head of an ELF program that asks for a dynamic linker."""
+    if wide:
+        head = struct.pack("<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 3, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        entry = struct.pack("<IIQQQQQQ", 3, 4, 120, 0, 0, len(interpreter), len(interpreter), 1)
+    else:
+        head = struct.pack("<4sBBB9xHHIIIIIHHHHHH", b"\x7fELF", 1, 1, 1, 3, 40, 1, 0, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+        entry = struct.pack("<IIIIIIII", 3, 84, 0, 0, len(interpreter), len(interpreter), 4, 1)
+    return head + entry + interpreter
+
+
+def pretends(files: dict[str, Path]) -> int:
+    """The loader on machines that this one is not. It may start no process on any of them."""
+    before = (
+        "const fs = require('node:fs'); const folder = process.cwd();"
+        "const become = (name, value) => Object.defineProperty(process, name, { value });"
+        "const children = require('node:child_process');"
+        "for (const name of Object.keys(children)) children[name] = () => { console.log('a process'); process.exit(4); };"
+    )
+    after = f"try {{ require('./node_modules/{MAIN}/native.js') }} catch (e) {{ console.log(e.code + '\\n' + e.message); process.exit(3) }}"
+    with installed(files[MAIN]) as folder:
+        (folder / "musl.elf").write_bytes(program_for(b"/lib/ld-musl-x86_64.so.1\0", wide=True))
+        (folder / "musl32.elf").write_bytes(program_for(b"/lib/ld-musl-armhf.so.1\0", wide=False))
+        (folder / "glibc.elf").write_bytes(program_for(b"/lib64/ld-linux-x86-64.so.2\0", wide=True))
+        for name, (change, said, unsaid) in PRETEND.items():
+            script = "become('platform', 'linux'); become('arch', 'x64');" + change + after
+            done = run(["node", "-e", before + script], folder, check=False)
+            text = done.stdout.split("\n  or:")[0] if "wasm@" not in "".join(said) else done.stdout
+            assert done.returncode == 3 and "native_unavailable" in text, f"{name}: {done.stdout}{done.stderr}"
+            tried = "\n".join(line for line in text.splitlines() if not line.startswith("  for:"))
+            assert all(word in text for word in said), f"{name}: {said}\n{text}"
+            assert not any(word in tried for word in unsaid), f"{name}: {unsaid}\n{text}"
+    return len(PRETEND)
+
+
 def agrees_with_napi(files: dict[str, Path]) -> int:
     """Our platform packages beside those of `napi create-npm-dirs`: equal in every field that both have."""
     binding = ROOT / "bindings" / "node"
@@ -189,7 +281,13 @@ def agrees_with_napi(files: dict[str, Path]) -> int:
 def main() -> int:
     """Everything, on what dist/ holds."""
     files = tarballs(package())
-    print(json.dumps({"cases": loads(files), "refusals": faults(files), "like_napi": agrees_with_napi(files)}))
+    done = {
+        "cases": loads(files),
+        "refusals": faults(files),
+        "machines": pretends(files),
+        "like_napi": agrees_with_napi(files),
+    }
+    print(json.dumps(done))
     return 0
 
 
