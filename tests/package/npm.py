@@ -28,6 +28,7 @@ MAIN = "ruvector-attention"
 OURS = {
     "libc": "the napi CLI leaves it out for armv7",
     "description": "tells the platform",
+    "type": "keeps Node.js from guessing",
     "repository": "the napi CLI takes it from the binding's package.json, we from platforms.toml",
     "private": "marks a stand-in",
     "standIn": "marks a stand-in",

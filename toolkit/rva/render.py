@@ -20,6 +20,8 @@ def render(folder: Path, template: str, values: Mapping[str, object]) -> str:
         lstrip_blocks=True,
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
+    # The order of keys can mean something: the conditions of a package's exports are tried from the first on.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     try:
         return environment.get_template(template).render(values)
     except jinja2.TemplateError as error:

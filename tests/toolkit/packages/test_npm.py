@@ -64,6 +64,13 @@ def test_the_loader_names_every_platform_package(planned: Plan) -> None:
     assert "child_process" not in loader
 
 
+def test_conditions_keep_their_order(planned: Plan, stocked: Path) -> None:
+    """The first that fits is taken, so `default` before `types` would hide the declarations."""
+    own = json.loads((stocked / "bindings" / "node" / "package.json").read_text("utf-8"))
+    assert json.dumps(document(planned(), MAIN)["exports"]) == json.dumps(own["exports"])
+    assert list(own["exports"]["."]["import"]) == ["types", "default"]
+
+
 def test_nothing_of_the_workshop_goes_out(planned: Plan) -> None:
     found = document(planned(), MAIN)
     assert not {"scripts", "devDependencies", "napi", "overrides"} & found.keys()
