@@ -49,7 +49,7 @@ class Binding:
     way: str = ""
     """Which methods are called; empty: forward and forwardBatch."""
     native: bool = True
-    """Whether its bits are those of every other native binding of this machine."""
+    """Whether its bits are those of every other native binding of this machine; keys in pieces are another order of sums."""
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -99,7 +99,11 @@ BINDINGS = (
     Binding("rust", "Rust", "native-crate", "crate.py"),
     Binding("node", "Node.js", f"napi-{TRIPLE}", "node.cjs"),
     Binding("node-async", "Node.js, async", f"napi-{TRIPLE}", "node.cjs", way="async"),
+    Binding("node-cache", "Node.js, KeyValueCache", f"napi-{TRIPLE}", "node.cjs", way="cache"),
+    Binding("node-state", "Node.js, AttentionState", f"napi-{TRIPLE}", "node.cjs", way="state", native=False),
     Binding("python", "Python", f"native-wheel-{TRIPLE}", "wheel.py"),
+    Binding("python-cache", "Python, KeyValueCache", f"native-wheel-{TRIPLE}", "wheel.py", way="cache"),
+    Binding("python-state", "Python, AttentionState", f"native-wheel-{TRIPLE}", "wheel.py", way="state", native=False),
     Binding("c", "C, shared and static", f"native-c-{TRIPLE}", "c.py"),
     Binding("cli", "Command line", f"cli-{TRIPLE}", "cli.py"),
     *(binding for level in ("baseline", "simd128", "relaxed-simd") for binding in _wasm(level)),

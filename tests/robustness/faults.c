@@ -194,6 +194,78 @@ static void distance_faults(void) {
   judge(name, "y outside the ball", rvattn_poincare_distance(k, DIM, q, DIM, 1.0, &d));
 }
 
+/* A cache and a state that are in order, and their faults. */
+static void kept_faults(const rvattn_attention *attention) {
+  rvattn_cache *cache = NULL, *empty = NULL, *other = NULL, *none = NULL;
+  rvattn_state *state = NULL, *narrow = NULL, *made = NULL;
+  rvattn_attention *three = NULL;
+  uint8_t bytes[4096];
+  size_t length = 0;
+  fill(q, DIM), fill(k, SIZE), fill(v, SIZE);
+  int fine = rvattn_cache_new(DIM, DIM, 0, &cache) == RVATTN_OK && rvattn_cache_new(DIM, DIM, 0, &empty) == RVATTN_OK &&
+             rvattn_cache_new(3, 3, 0, &other) == RVATTN_OK && rvattn_cache_append(cache, k, SIZE, v, SIZE) == RVATTN_OK &&
+             rvattn_cache_append(other, k, 6, v, 6) == RVATTN_OK &&
+             rvattn_state_new(attention, q, DIM, DIM, DIM, NULL, &state) == RVATTN_OK &&
+             rvattn_state_push(state, k, SIZE, v, SIZE, NULL, 0) == RVATTN_OK &&
+             rvattn_scaled_dot_product_new(3, &three) == RVATTN_OK &&
+             rvattn_state_new(three, q, 3, 3, 3, NULL, &narrow) == RVATTN_OK &&
+             rvattn_state_to_bytes(state, bytes, sizeof bytes, &length) == RVATTN_OK &&
+             rvattn_forward_cache(attention, q, DIM, cache, NULL, out, DIM) == RVATTN_OK;
+  if (!fine) wrong++, fprintf(stderr, "caches and states with good arguments: %s\n", rvattn_last_error_message());
+  judge("new cache", "dim 0", rvattn_cache_new(0, DIM, 0, &none));
+  judge("new cache", "value dim 0", rvattn_cache_new(DIM, 0, 0, &none));
+  judge("new cache", "another precision", rvattn_cache_new(DIM, DIM, 77, &none));
+  judge("new cache", "no place for it", rvattn_cache_new(DIM, DIM, 0, NULL));
+  judge("append", "no cache", rvattn_cache_append(NULL, k, SIZE, v, SIZE));
+  judge("append", "no keys", rvattn_cache_append(cache, NULL, SIZE, v, SIZE));
+  judge("append", "no values", rvattn_cache_append(cache, k, SIZE, NULL, SIZE));
+  judge("append", "keys too short", rvattn_cache_append(cache, k, SIZE - 1, v, SIZE));
+  judge("append", "values too short", rvattn_cache_append(cache, k, SIZE, v, SIZE - 1));
+  judge("append", "keys of SIZE_MAX", rvattn_cache_append(cache, k, SIZE_MAX, v, SIZE));
+  judge("append", "values of SIZE_MAX", rvattn_cache_append(cache, k, SIZE, v, SIZE_MAX));
+  judge("append", "keys not aligned", rvattn_cache_append(cache, (const float *)((const char *)k + 1), SIZE, v, SIZE));
+  judge("reserve", "SIZE_MAX", rvattn_cache_reserve(cache, SIZE_MAX));
+  judge("reserve", "no cache", rvattn_cache_reserve(NULL, 1));
+  judge("truncate", "no cache", rvattn_cache_truncate(NULL, 1));
+  judge("forward_cache", "no cache", rvattn_forward_cache(attention, q, DIM, NULL, NULL, out, DIM));
+  judge("forward_cache", "an empty cache", rvattn_forward_cache(attention, q, DIM, empty, NULL, out, DIM));
+  judge("forward_cache", "a cache of another length", rvattn_forward_cache(attention, q, DIM, other, NULL, out, DIM));
+  judge("forward_cache", "no attention", rvattn_forward_cache(NULL, q, DIM, cache, NULL, out, DIM));
+  judge("forward_cache", "no queries", rvattn_forward_cache(attention, NULL, DIM, cache, NULL, out, DIM));
+  judge("forward_cache", "no result", rvattn_forward_cache(attention, q, DIM, cache, NULL, NULL, DIM));
+  judge("forward_cache", "result too short", rvattn_forward_cache(attention, q, DIM, cache, NULL, out, DIM - 1));
+  judge("new state", "no attention", rvattn_state_new(NULL, q, DIM, DIM, DIM, NULL, &made));
+  judge("new state", "no queries", rvattn_state_new(attention, NULL, DIM, DIM, DIM, NULL, &made));
+  judge("new state", "dim 0", rvattn_state_new(attention, q, DIM, 0, DIM, NULL, &made));
+  judge("new state", "value dim 0", rvattn_state_new(attention, q, DIM, DIM, 0, NULL, &made));
+  judge("new state", "queries of length 0", rvattn_state_new(attention, q, 0, DIM, DIM, NULL, &made));
+  judge("new state", "value dim SIZE_MAX", rvattn_state_new(attention, q, DIM, DIM, SIZE_MAX, NULL, &made));
+  judge("new state", "no place for it", rvattn_state_new(attention, q, DIM, DIM, DIM, NULL, NULL));
+  judge("push", "no state", rvattn_state_push(NULL, k, SIZE, v, SIZE, NULL, 0));
+  judge("push", "no keys", rvattn_state_push(state, NULL, SIZE, v, SIZE, NULL, 0));
+  judge("push", "keys too short", rvattn_state_push(state, k, SIZE - 1, v, SIZE, NULL, 0));
+  judge("push", "values too short", rvattn_state_push(state, k, SIZE, v, SIZE - 1, NULL, 0));
+  judge("push", "a mask too short", rvattn_state_push(state, k, SIZE, v, SIZE, mask, KEYS - 1));
+  judge("merge", "no state", rvattn_state_merge(NULL, state));
+  judge("merge", "no other", rvattn_state_merge(state, NULL));
+  judge("merge", "another width", rvattn_state_merge(state, narrow));
+  judge("finish", "no state", rvattn_state_finish(NULL, out, DIM));
+  judge("finish", "no result", rvattn_state_finish(state, NULL, DIM));
+  judge("finish", "result too short", rvattn_state_finish(state, out, DIM - 1));
+  judge("finish", "nothing pushed", rvattn_state_finish(narrow, out, 3));
+  judge("to_bytes", "no state", rvattn_state_to_bytes(NULL, bytes, sizeof bytes, &length));
+  judge("to_bytes", "buffer too short", rvattn_state_to_bytes(state, bytes, 8, &length));
+  judge("from_bytes", "no bytes", rvattn_state_from_bytes(NULL, 64, &made));
+  judge("from_bytes", "nothing", rvattn_state_from_bytes(bytes, 0, &made));
+  judge("from_bytes", "cut short", rvattn_state_from_bytes(bytes, length - 1, &made));
+  judge("from_bytes", "no place for it", rvattn_state_from_bytes(bytes, length, NULL));
+  memset(bytes, 0x5a, sizeof bytes);
+  judge("from_bytes", "noise", rvattn_state_from_bytes(bytes, 200, &made));
+  rvattn_cache_free(cache), rvattn_cache_free(empty), rvattn_cache_free(other), rvattn_cache_free(NULL);
+  rvattn_state_free(state), rvattn_state_free(narrow), rvattn_state_free(NULL);
+  rvattn_attention_free(three);
+}
+
 static rvattn_status all_forward_faults(void) {
   rvattn_attention *a[6] = {NULL};
   static const char *const names[] = {"scaled_dot_product", "multi_head", "hyperbolic", "linear", "cross", "self"};
@@ -220,6 +292,7 @@ static rvattn_status all_forward_faults(void) {
     judge("linear", "neighbours", run(&c));
     c = good(a[0]), c.q = k, c.q_len = SIZE, c.k_len = DIM, c.v_len = DIM, c.out_len = SIZE, c.options.causal = 1;
     judge("scaled_dot_product", "a query that sees no key", run(&c));
+    kept_faults(a[0]);
     c = good(a[0]);
     if (run(&c) != RVATTN_OK || fabsf(out[0] - 0.1f) > 1e-6f) wrong++, fprintf(stderr, "a good call gives %g\n", out[0]);
   }

@@ -48,6 +48,7 @@ const OTHER_ARRAYS = {
   "a BigInt64Array": (length) => new BigInt64Array(length),
   "a detached array": detached,
   "a shrunk array": shrunk,
+  "a shared array": (length) => new Float32Array(new SharedArrayBuffer(4 * length)),
   "an array of strings": (length) => Array.from({ length }, () => "0.1"),
   "an array of null": (length) => Array.from({ length }, () => null),
   "an array of bigints": (length) => Array.from({ length }, () => 1n),
@@ -218,6 +219,9 @@ export function targets(api) {
     add(`${name} state.merge`, () => bound(state(), "merge"), [state], [
       { ...NOT_ARRAYS, "a freed state": () => freed(state()), "a cache": () => new api.KeyValueCache(2) },
     ]);
+    add(`${name} state freed`, () => (method) => freed(state())[method](filled(SIZE), filled(SIZE)), [() => "push"], [
+      Object.fromEntries(["push", "finish", "toBytes"].map((m) => [m, () => m])),
+    ]);
     add(`${name} freed`, () => (method) => freedCall(make(), method), [() => "forward"], [
       Object.fromEntries(["forward", "forwardAsync", "forwardBatch", "forwardBatchAsync", "state"].map((m) => [m, () => m])),
     ]);
@@ -268,6 +272,9 @@ export function targets(api) {
     ]);
   add("KeyValueCache.append", () => bound(cache(), "append"), [fill(SIZE), fill(SIZE)],
     [without(matrix, ...Object.keys(WRONG_NUMBERS)), without(matrix, ...Object.keys(WRONG_NUMBERS))]);
+  add("KeyValueCache freed", () => (method) => freed(cache())[method](filled(SIZE), filled(SIZE)), [() => "append"], [
+    Object.fromEntries(["append", "clear"].map((m) => [m, () => m])),
+  ]);
   add("forward over a cache", () => (cache) => new api.ScaledDotProductAttention(DIM).forward(filled(DIM), cache),
     [() => full(api, DIM)], [{
       "an empty cache": cache,

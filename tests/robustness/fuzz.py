@@ -128,6 +128,8 @@ class Fuzz:
         """Make a state, or use one."""
         if not self.states or self.chance(0.2):
             attention = self.random.choice(self.attentions)
+            if isinstance(attention, api.SelfAttention):
+                return None
             dim = min(getattr(attention, "dim", None) or self.random.randint(1, 16), 64)
             return self.keep(self.states, attention.state(self.tensor(dim), self.random.randint(1, 16)))
         state, rows = self.random.choice(self.states), self.random.randint(1, 10)

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+WAY = os.environ.get("RVA_SMOKE_WAY", "")
 NUMPY = Path(__file__).with_name("numpy.txt")
 
 
 def compute(case: Case) -> Sequence[float]:
-    """One case through the installed package; one query goes through forward, several through forward_batch."""
+    """One case through the installed package; one query goes through forward, several through forward_batch.
+
+    RVA_SMOKE_WAY=cache puts keys and values into a KeyValueCache, state pushes them in two pieces to an AttentionState.
+    """
     import numpy as np
     import ruvector_attention as api
 
@@ -54,10 +58,35 @@ def compute(case: Case) -> Sequence[float]:
         "hyperbolic": lambda: api.HyperbolicAttention(case.curvature),
         "linear": lambda: api.LinearAttention(dim),
     }
-    attention = make[case.kind]()
+    return numbers(_attend(make[case.kind](), query, keys, values, options))
+
+
+def _attend(attention: Any, query: Any, keys: Any, values: Any, options: dict[str, Any]) -> Any:
+    """The way that is asked for: keys and values as they are, in a cache, or in two pieces."""
+    import ruvector_attention as api
+
+    memory: tuple[Any, ...] = (keys, values)
+    if WAY == "state":
+        state = attention.state(query, values.shape[1])
+        for part in (slice(0, len(keys) // 2), slice(len(keys) // 2, None)):
+            if len(keys[part]):
+                state.push(keys[part], values[part])
+        return state.finish()
+    if WAY == "cache":
+        cache = api.KeyValueCache(query.shape[1], values.shape[1])
+        cache.append(keys, values)
+        memory = (cache,)
     if len(query) == 1:
-        return numbers(attention.forward(query[0], keys, values, **options))
-    return numbers(attention.forward_batch(query, keys, values, **options))
+        return attention.forward(query[0], *memory, **options)
+    return attention.forward_batch(query, *memory, **options)
+
+
+def offered(case: Case) -> bool:
+    """Whether the way that is asked for has such cases."""
+    if not WAY:
+        return True
+    plain = case.mask is None and case.neighbors is None and not case.causal
+    return not case.is_point and case.kind != "self" and (WAY == "cache" or plain)
 
 
 def install(package: Path, folder: Path) -> Path:
@@ -76,7 +105,7 @@ def install(package: Path, folder: Path) -> Path:
 
 def main(argv: list[str]) -> int:
     if argv[1:2] == ["--inside"]:
-        return cases.replay(cases.load(Path(argv[2])), compute)
+        return cases.replay([case for case in cases.load(Path(argv[2])) if offered(case)], compute)
     folder, vectors = cases.arguments(argv)
     package = cases.only(folder, "*.whl" if any(folder.glob("*.whl")) else "*.tar.gz")
     with tempfile.TemporaryDirectory(prefix="rva-smoke-") as name:
