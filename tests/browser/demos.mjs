@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import * as inNode from "ruvector-attention-wasm";
 import { launch, open, start } from "./chromium.mjs";
 
 const [project, screenshots] = process.argv.slice(2);
@@ -61,8 +62,10 @@ async function basic(browser, address) {
     "all keys: 3.2057 4.2057", "the best key: 1.0000 2.0000", "from the cache: 3.2057 4.2057", "from the cache: 3.4362 4.4362",
   ]);
   assert.match(lines[5], /^refused \(length, query\)/);
+  const names = await page.evaluate(() => import("ruvector-attention-wasm").then((module) => Object.keys(module)));
+  assert.deepEqual(names.sort(), Object.keys(inNode).sort());
   await close();
-  passed.push("basic");
+  passed.push("basic", `${names.length} names`);
 }
 
 async function worker(browser, address) {

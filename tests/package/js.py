@@ -3,6 +3,7 @@
 python tests/package/js.py layer      the TypeScript layer over a backend in plain JavaScript, both forms
 python tests/package/js.py types      declared names are the names at run time, and back; tsc --strict over tests and examples
 python tests/package/js.py examples   every example, and the snippets of docs/javascript.md
+python tests/package/js.py browser    the demo and the example pages, in Chromium
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ LIES = {
     ("run_time_only__Kept_static", "surplus"),
 }
 
+# The modules of the layer that have names at run time.
+INNER = ("errors", "install", "backend", "stream", "sdk", "types", "raw")
 # What each example prints, line by line, as patterns.
 EXAMPLES = {
     "basic.mjs": [
@@ -50,6 +53,15 @@ EXAMPLES = {
         "32 results of 64 numbers; the event loop kept turning: true",
         "as a batch the same: true",
         "called off: no longer needed",
+    ],
+    "example.mjs": [
+        r"version \d+\.\d+\.\d+, wasm \([\w-]+\): .+",
+        "all keys:     3.2057 4.2057",
+        "in a worker:  3.2057 4.2057",
+        "stream:       3.2057 4.2057",
+        "stream:       3.4362 4.4362",
+        "multi-head:   2.8622 5.0000",
+        "distance:     3.3419",
     ],
     "streaming.mjs": [
         "query 1: 3.2057 4.2057",
@@ -73,10 +85,10 @@ def layer() -> int:
     return max(codes)
 
 
-def differences(folder: Path, modules: list[Path]) -> set[tuple[str, str]]:
+def differences(folder: Path, modules: list[str]) -> set[tuple[str, str]]:
     """Where declarations and modules differ: (what, name)."""
-    files = [str(path.relative_to(folder)) for path in modules]
-    if stage.run(["node", HERE / "names.mjs", ".", *files], folder) != 0:
+    shutil.copy(HERE / "names.mjs", folder)
+    if stage.run(["node", "names.mjs", *modules], folder) != 0:
         raise SystemExit("the modules could not be loaded")
     made = sorted(path.name for path in folder.glob("names_*.[cm]ts"))
     lines = {name: (folder / name).read_text("utf-8").splitlines() for name in made}
@@ -85,13 +97,11 @@ def differences(folder: Path, modules: list[Path]) -> set[tuple[str, str]]:
     # What is indented explains the line before it.
     for message in (line for line in done.stdout.splitlines() if not line.startswith(" ")):
         place = re.match(r"(names_\d+\.[cm]ts)\((\d+),", message)
-        if place is None:
-            raise SystemExit(f"tsc says more than a difference: {message}")
-        line = lines[place[1]][int(place[2]) - 1]
+        line = lines[place[1]][int(place[2]) - 1] if place else ""
         what = re.search(r"const (\w+):", line)
         names = re.search(r"Type '(.*?)\[\]' is not assignable", message)
         if what is None or names is None:
-            raise SystemExit(f"{line}\n{message}")
+            raise SystemExit(f"tsc says more than a difference: {message}\n{line}")
         found |= {(what[1], name.strip('"() ')) for name in names[1].split(" | ")}
     for name in made:
         (folder / name).unlink()
@@ -100,26 +110,35 @@ def differences(folder: Path, modules: list[Path]) -> set[tuple[str, str]]:
 
 def types() -> int:
     """Names, then the tests and the examples under --strict."""
-    with stage.project() as folder:
+    with stage.project(wasm=True) as folder:
         shutil.copytree(HERE / "fixture", folder / "fixture")
         (folder / "fixture" / "package.json").write_text('{ "type": "commonjs" }\n')
-        if (told := differences(folder, [folder / "fixture" / "lies.js"])) != LIES:
+        if (told := differences(folder, ["./fixture/lies.js"])) != LIES:
             print(f"the comparison does not see what it has to: {sorted(told ^ LIES)}")
             return 1
-        modules = stage.modules(folder)
+        inner = f"./node_modules/{stage.NATIVE}/js/cjs"
+        modules = [stage.NATIVE, stage.MODULE, *(f"{inner}/{name}.js" for name in INNER)]
         found = differences(folder, modules)
         for what, name in sorted(found):
             print(f"{what}: {name}")
-        wrong = stage.compile_all(folder)
-        print(json.dumps({"modules": len(modules), "differences": len(found), "files_refused": wrong}))
-    return 1 if found or wrong else 0
+        (folder / "wrong.ts").write_text(
+            'import { version } from "ruvector-attention";\nexport const x: number = version();\n'
+        )
+        sees = "error TS2322" in stage.tsc(folder, ["wrong.ts"]).stdout
+        refused = [line for name in (stage.NATIVE, stage.MODULE) for line in stage.compile_all(folder, name)]
+        print("\n".join(refused))
+    print(
+        json.dumps({"modules": len(modules), "differences": len(found), "refused": len(refused), "sees_a_fault": sees})
+    )
+    return 1 if found or refused or not sees else 0
 
 
 def examples() -> int:
     """Each example prints the lines that it is to print; the snippets of the page say so themselves."""
-    with stage.project() as folder:
-        wrong = [name for name, lines in EXAMPLES.items() if not _prints(folder, stage.NODE / "examples" / name, lines)]
-        forgotten = {p.name for p in (stage.NODE / "examples").iterdir()} ^ set(EXAMPLES)
+    with stage.project(wasm=True) as folder:
+        programs = [*(stage.NODE / "examples").iterdir(), *(stage.WASM / "node").iterdir()]
+        forgotten = {path.name for path in programs} ^ set(EXAMPLES)
+        wrong = [path.name for path in programs if not _prints(folder, path, EXAMPLES.get(path.name, []))]
         found = list(snippets((stage.ROOT / "docs" / "javascript.md").read_text("utf-8")))
         for index, (text, lines) in enumerate(found):
             path = folder / f"snippet_{index}.mjs"
@@ -154,7 +173,17 @@ def _prints(folder: Path, program: Path, lines: list[str]) -> bool:
     return False
 
 
-COMMANDS: dict[str, Callable[[], int]] = {"layer": layer, "types": types, "examples": examples}
+def browser() -> int:
+    """The demo and the example pages in Chromium; screenshots go to .rva/screenshots."""
+    with stage.project(wasm=True) as folder:
+        for name in ("web", "examples"):
+            shutil.copytree(stage.WASM / name, folder / name)
+        for path in (stage.ROOT / "tests" / "browser").glob("*.mjs"):
+            shutil.copy(path, folder)
+        return stage.run(["node", "demos.mjs", folder, stage.ROOT / ".rva" / "screenshots"], folder)
+
+
+COMMANDS: dict[str, Callable[[], int]] = {"layer": layer, "types": types, "examples": examples, "browser": browser}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in COMMANDS:

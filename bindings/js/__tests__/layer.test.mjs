@@ -144,6 +144,14 @@ test("what cannot be iterated is refused", async () => {
   }
 });
 
+test("a query that is no row goes to the mechanism, which refuses it", async () => {
+  const { api, calls } = installed();
+  for (const wrong of [null, undefined, 3, [], f32()]) {
+    await api.Linear.prototype.forwardStream.call(new api.Linear(1), [wrong], keys, values).next().catch(() => undefined);
+    assert.deepEqual(calls.at(-1), ["forwardAsync", wrong, keys, values, undefined]);
+  }
+});
+
 test("keys that are refused leave no cache behind", async () => {
   const { api, calls } = installed();
   await assert.rejects(new api.Linear(1).forwardStream([[1]], f32(), f32()).next(), refused("length", "keys"));

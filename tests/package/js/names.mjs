@@ -1,12 +1,11 @@
 // What a module's declarations say against what it holds when it runs: names of exports, members and statics.
 //
-// node names.mjs FILE...   writes, for each module, a TypeScript file that compiles only if both agree
+// node names.mjs MODULE...   writes, for each, a TypeScript file beside this one that compiles only if both agree
 //
 // The comparison itself is the compiler's: `keyof` of the declared type on one side, the names found on the other.
 import fs from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 
 const OF_FUNCTIONS = ["length", "name", "prototype", "arguments", "caller"];
 const OF_ERRORS = ["name", "message", "stack", "cause"];
@@ -102,16 +101,15 @@ function isEsm(file) {
   return false;
 }
 
-const [out, ...files] = process.argv.slice(2);
-for (const [index, given] of files.entries()) {
-  const file = path.resolve(given);
-  const specifier = JSON.stringify(`./${path.relative(out, file).replaceAll(path.sep, "/")}`);
-  if (isEsm(file)) {
-    const text = check(`import * as M from ${specifier};`, await import(pathToFileURL(file)));
-    fs.writeFileSync(path.join(out, `names_${index}.mts`), text);
-  } else {
-    const text = check(`import M = require(${specifier});`, createRequire(import.meta.url)(file));
-    fs.writeFileSync(path.join(out, `names_${index}.cts`), text);
+// A package is asked both ways, a file in its own.
+const require = createRequire(import.meta.url);
+for (const [index, given] of process.argv.slice(2).entries()) {
+  const isFile = given.startsWith(".");
+  const name = JSON.stringify(given);
+  if (!isFile || isEsm(path.resolve(given))) {
+    fs.writeFileSync(`names_${index}.mts`, check(`import * as M from ${name};`, await import(given)));
+  }
+  if (!isFile || !isEsm(path.resolve(given))) {
+    fs.writeFileSync(`names_${index}.cts`, check(`import M = require(${name});`, require(given)));
   }
 }
-console.log(`${files.length} modules`);

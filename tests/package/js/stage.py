@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import npm
+
+ROOT = npm.ROOT
 NODE = ROOT / "bindings" / "node"
+WASM = ROOT / "bindings" / "wasm"
 NATIVE = "ruvector-attention"
-# A loader has to decide the same; here it is enough that exactly one addon of dist/ loads.
-LOADS = "try { require(process.argv[1]); console.log('yes') } catch { console.log('no') }"
-
-
-def addon_folder() -> Path:
-    """The row of dist/ whose addon this machine's Node.js loads."""
-    found = [path for path in sorted((ROOT / "dist" / "napi").glob("*/*.node")) if _loads(path)]
-    if len(found) != 1:
-        raise SystemExit(f"one loadable addon was wanted below dist/napi, found {found}; run `./rva build -t napi`")
-    return found[0].parent
-
-
-def _loads(path: Path) -> bool:
-    answer = subprocess.run(["node", "-e", LOADS, str(path)], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() == "yes"
+MODULE = "ruvector-attention-wasm"
+# Of the development packages of bindings/node, those that tests load or compile with.
+TOOLS = ("typescript", "@typescript", "@types", "undici-types", "playwright-core", "axe-core")
 
 
 def layer() -> Path:
@@ -40,37 +33,24 @@ def layer() -> Path:
     return folder
 
 
-def place(package: Path, binding: Path, rows: Sequence[Path]) -> None:
-    """A package: the files that the binding's package.json lists, from beside it or from a finished row."""
-    listed = json.loads((binding / "package.json").read_text("utf-8"))["files"]
-    sources = [binding, *rows]
-    package.mkdir(parents=True)
-    for name in ["package.json", *listed]:
-        found = [folder / name for folder in sources if (folder / name).exists()]
-        if not found:
-            if name.startswith("LICENSE"):
-                continue
-            raise SystemExit(f"{name}, named by {binding}/package.json, is in none of {[str(s) for s in sources]}")
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        if found[0].is_dir():
-            shutil.copytree(found[0], package / name)
-        else:
-            shutil.copy(found[0], package / name)
-
-
 @contextmanager
-def project() -> Iterator[Path]:
-    """A clean project with the packages installed, and TypeScript and its declarations of Node.js at hand."""
+def project(*, wasm: bool = False) -> Iterator[Path]:
+    """A clean project with the packages in node_modules as their tarballs hold them, and the tools of the tests."""
+    files = npm.tarballs(npm.package())
+    wanted = [NATIVE, npm.host_package(), *([MODULE] if wasm else [])]
+    lacking = [name for name in wanted if name not in files]
+    if lacking:
+        raise SystemExit(f"{', '.join(lacking)}: not packed; run `./rva build -t napi -t wasm`")
     with tempfile.TemporaryDirectory(prefix="rva-js-") as name:
         folder = Path(name).resolve()
         modules = folder / "node_modules"
-        native = addon_folder()
-        place(modules / NATIVE, NODE, [native, layer()])
-        for path in native.glob("*.node"):
-            shutil.copy(path, modules / NATIVE / path.name)
-        for tool in ("typescript", "@typescript", "@types", "undici-types", "playwright-core"):
-            if (NODE / "node_modules" / tool).exists():
-                (modules / tool).symlink_to(NODE / "node_modules" / tool, target_is_directory=True)
+        for package in wanted:
+            with tarfile.open(files[package]) as tarball:
+                tarball.extractall(folder / "unpacked", filter="data")
+            modules.mkdir(exist_ok=True)
+            (folder / "unpacked" / "package").rename(modules / package)
+        for tool in TOOLS:
+            (modules / tool).symlink_to(NODE / "node_modules" / tool, target_is_directory=True)
         (folder / "package.json").write_text('{ "private": true, "type": "module" }\n')
         yield folder
 
@@ -93,21 +73,19 @@ def tsc(folder: Path, files: Sequence[str], **options: object) -> subprocess.Com
     return subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
 
 
-def modules(folder: Path) -> list[Path]:
-    """Every module of the packages that has declarations; a package's entry comes first, for it installs the backend."""
-    package = folder / "node_modules" / NATIVE
-    inner = [
-        package / "js" / "cjs" / f"{name}.js"
-        for name in ("errors", "install", "backend", "stream", "sdk", "types", "raw")
-    ]
-    return [package / "index.js", package / "index.mjs", *inner]
+def sources() -> list[Path]:
+    """Everything that is compiled against the packages: the tests of the types, and the programs for Node.js."""
+    tests = ROOT / "tests" / "package" / "js" / "types.ts"
+    programs = [*(NODE / "examples").glob("*.mjs"), *(WASM / "node").glob("*.mjs"), *(WASM / "examples").glob("*.mjs")]
+    return [tests, *sorted(programs)]
 
 
-def compile_all(folder: Path) -> int:
-    """tsc --strict over the tests of the types and over every example, which are JavaScript with annotations; the errors."""
-    sources = [ROOT / "tests" / "package" / "js" / "types.ts", *sorted((NODE / "examples").glob("*.mjs"))]
-    for path in sources:
-        shutil.copy(path, folder / path.name)
-    done = tsc(folder, [path.name for path in sources], allowJs=True, checkJs=True)
-    print(done.stdout, end="")
-    return len([line for line in done.stdout.splitlines() if "error TS" in line])
+def compile_all(folder: Path, package: str) -> list[str]:
+    """What tsc --strict says of all of it against one of the packages; JavaScript is read with its annotations."""
+    place = folder / package
+    place.mkdir()
+    for path in sources():
+        text = path.read_text("utf-8")
+        (place / path.name).write_text(re.sub(rf'"{NATIVE}(-wasm)?"', f'"{package}"', text))
+    done = tsc(folder, [f"{package}/{path.name}" for path in sources()], allowJs=True, checkJs=True)
+    return [line for line in done.stdout.splitlines() if "error TS" in line]

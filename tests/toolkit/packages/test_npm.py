@@ -124,3 +124,10 @@ def test_a_template_that_gives_no_json_is_refused(planned: Plan, stocked: Path) 
 
 def test_plans_print_as_json(planned: Plan) -> None:
     assert json.loads(msgspec.json.encode(planned()))["version"] == "1.2.3"
+
+
+def test_the_conditions_of_the_exports_keep_their_order(planned: Plan, root: Path) -> None:
+    """Whoever reads `exports` takes the first condition that holds, so the order is part of what is said."""
+    own = json.loads((root / "bindings" / "node" / "package.json").read_text("utf-8"))["exports"]
+    assert json.dumps(document(planned(), MAIN)["exports"]) == json.dumps(own)
+    assert list(own["."]["import"]) == ["types", "default"]
