@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{timeout_at, Instant};
@@ -13,6 +14,9 @@ use super::errors::Refusal;
 
 /// What one permit of the memory that bodies share stands for.
 const UNIT: usize = 4096;
+
+/// Most pieces of an unwanted body that are thrown away to keep its connection.
+const MOST_DISCARDED: usize = 16;
 
 /// Memory for the bodies of all requests that wait.
 #[derive(Clone, Debug)]
@@ -117,8 +121,25 @@ pub fn too_large(most: usize) -> Refusal {
     Refusal::too_large("body_too_large", "body", message)
 }
 
-/// Receives a body.
-pub async fn receive(mut body: Body, bounds: &Bounds) -> Result<Pieces, Refusal> {
+/// A refusal before the body was received. What has come already is thrown away; a connection on which more is to come
+/// ends with the answer, for nobody will read it.
+pub fn discard(mut body: Body, refusal: Refusal) -> Refusal {
+    for _ in 0..MOST_DISCARDED {
+        match body.frame().now_or_never() {
+            Some(None) => return refusal,
+            Some(Some(Ok(_))) => {}
+            Some(Some(Err(_))) | None => break,
+        }
+    }
+    refusal.closing()
+}
+
+/// Receives a body; after a refusal the connection has to end.
+pub async fn receive(body: Body, bounds: &Bounds) -> Result<Pieces, Refusal> {
+    receive_all(body, bounds).await.map_err(Refusal::closing)
+}
+
+async fn receive_all(mut body: Body, bounds: &Bounds) -> Result<Pieces, Refusal> {
     let end = Instant::now() + bounds.time;
     let mut pieces = Pieces::default();
     loop {
@@ -189,6 +210,14 @@ mod tests {
         let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
         let refused = receive(Body::from_stream(never), &bounds(9)).await.unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.code), (408, "body_timeout"));
+    }
+
+    #[test]
+    fn a_connection_outlives_a_refusal_only_where_the_body_has_come() {
+        let refusal = || Refusal::busy("queue_full", "");
+        assert!(!discard(Body::from("small"), refusal()).closes);
+        let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        assert!(discard(Body::from_stream(never), refusal()).closes);
     }
 
     #[tokio::test]

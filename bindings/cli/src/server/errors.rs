@@ -16,6 +16,8 @@ pub struct Refusal {
     pub message: String,
     /// The part of the request at fault; empty where it is none.
     pub field: String,
+    /// Whether the connection ends with the answer, as where the rest of the body is not wanted.
+    pub closes: bool,
 }
 
 impl Refusal {
@@ -26,7 +28,7 @@ impl Refusal {
         field: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Refusal { status, code, message: message.into(), field: field.into() }
+        Refusal { status, code, message: message.into(), field: field.into(), closes: false }
     }
 
     /// The request cannot be read as what it says it is.
@@ -47,6 +49,11 @@ impl Refusal {
     /// The server cannot take the request now.
     pub fn busy(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "", message)
+    }
+
+    /// The same, and the connection ends with it.
+    pub fn closing(self) -> Self {
+        Refusal { closes: true, ..self }
     }
 
     /// The computation broke; never expected.
@@ -96,11 +103,10 @@ impl IntoResponse for Refusal {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            // What is left of the body is not wanted, and there may be no end to it.
-            StatusCode::REQUEST_TIMEOUT => {
-                headers.insert(CONNECTION, HeaderValue::from_static("close"));
-            }
             _ => {}
+        }
+        if self.closes {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

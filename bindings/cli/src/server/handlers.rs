@@ -71,18 +71,27 @@ struct Received {
 /// Looks at the head, and receives the body if there is a chance that it will be used.
 async fn receive(app: &App, request: Request, many: bool) -> Result<Received, Refusal> {
     let (head, body) = request.into_parts();
-    auth::check(&head.headers, app.config.server.token.as_deref())?;
-    let form = Form::of(&head.headers)?;
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length: u64| length > app.bounds.bytes as u64) {
-        return Err(bodies::too_large(app.bounds.bytes));
-    }
-    if app.pool.is_full() {
-        return Err(full());
-    }
+    let form = match welcome(app, &head.headers) {
+        Ok(form) => form,
+        Err(refusal) => return Err(bodies::discard(body, refusal)),
+    };
     let options = head.uri.query().unwrap_or_default().to_owned();
     let body = bodies::receive(body, &app.bounds).await?;
     Ok(Received { form, options, body, many })
+}
+
+/// What can be said of a request before its body is there.
+fn welcome(app: &App, headers: &HeaderMap) -> Result<Form, Refusal> {
+    auth::check(headers, app.config.server.token.as_deref())?;
+    let form = Form::of(headers)?;
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > app.bounds.bytes as u64) {
+        return Err(bodies::too_large(app.bounds.bytes));
+    }
+    match app.pool.is_full() {
+        true => Err(full()),
+        false => Ok(form),
+    }
 }
 
 fn read(app: &App, received: Received) -> Result<Call, Refusal> {

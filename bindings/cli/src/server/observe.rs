@@ -30,7 +30,8 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request<Body>, next: 
         Ok(response) => response,
         Err(_) => {
             let message = format!("there was no result within {} ms", limit.as_millis());
-            Refusal::busy("timeout", message).into_response()
+            // The body may not have come whole.
+            Refusal::busy("timeout", message).closing().into_response()
         }
     };
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(CONTENT_TYPE) {
