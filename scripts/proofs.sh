@@ -17,7 +17,7 @@ miri)
     ;;
 fuzz)
     export RUSTC_BOOTSTRAP=1 ASAN_OPTIONS=allocator_may_return_null=1
-    for target in ${3:-forward state bytes poincare builder npy safetensors json csv config repl}; do
+    for target in ${3:-forward state bytes poincare builder npy safetensors json csv config repl http}; do
         # Sizes that no memory holds must come back as errors, so the fuzzer's own limits stay out of the way.
         mkdir -p "fuzz/corpus/$target"
         cargo fuzz run --fuzz-dir fuzz "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \

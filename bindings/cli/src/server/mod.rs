@@ -5,7 +5,7 @@
 
 mod auth;
 pub mod bodies;
-mod call;
+pub mod call;
 mod connection;
 mod errors;
 pub mod forms;
