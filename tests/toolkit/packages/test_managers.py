@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -72,3 +75,51 @@ def test_a_stand_in_is_not_named(stock: Stock) -> None:
     given = [msgspec.structs.replace(p, build="stand-in") if "windows" in p.file else p for p in packed(stock)]
     made, lacking = texts(stock, given)
     assert set(lacking) == {"ruvector-attention.json", "install.ps1"} and "install.sh" in made
+
+
+@pytest.mark.process
+def test_the_script_for_sh_is_sound(stock: Stock, tmp_path: Path) -> None:
+    made, _ = texts(stock, packed(stock))
+    script = tmp_path / "install.sh"
+    shellcheck = Path(sys.executable).with_name("shellcheck")
+    for text, code in ((made["install.sh"], 0), (made["install.sh"] + "echo $to\n", 1)):
+        script.write_text(text)
+        done = subprocess.run([str(shellcheck), str(script)], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("system", "cpu", "target"),
+    [
+        ("Linux", "x86_64", "x86_64-unknown-linux-musl"),
+        ("Linux", "aarch64", "aarch64-unknown-linux-musl"),
+        ("Linux", "armv7l", "armv7-unknown-linux-gnueabihf"),
+        ("Darwin", "arm64", "aarch64-apple-darwin"),
+        ("Darwin", "x86_64", "x86_64-apple-darwin"),
+    ],
+)
+def test_the_script_chooses_by_system_and_processor(
+    stock: Stock, tmp_path: Path, system: str, cpu: str, target: str
+) -> None:
+    done = pretended(stock, tmp_path, system, cpu)
+    assert done.returncode == 0 and f"{target}.tar.gz" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("system", "cpu"), [("FreeBSD", "amd64"), ("Linux", "riscv64"), ("Linux", "i686")])
+def test_the_script_refuses_other_machines(stock: Stock, tmp_path: Path, system: str, cpu: str) -> None:
+    done = pretended(stock, tmp_path, system, cpu)
+    assert done.returncode == 1 and "no archive for" in done.stderr and "x86_64-apple-darwin" in done.stderr
+
+
+def pretended(stock: Stock, folder: Path, system: str, cpu: str) -> subprocess.CompletedProcess[str]:
+    """What install.sh --dry-run says where uname names another machine."""
+    made, _ = texts(stock, packed(stock))
+    (folder / "install.sh").write_text(made["install.sh"])
+    for name, text in {"uname": f'case "$1" in -s) echo {system};; *) echo {cpu};; esac', "sysctl": "exit 1"}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    env = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    argv = ["sh", str(folder / "install.sh"), "--dry-run"]
+    return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
