@@ -10,6 +10,7 @@ import { launch, open, start } from "./chromium.mjs";
 
 const [project, screenshots] = process.argv.slice(2);
 const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const WRONG = '<div style="width: 3000px"><img src="data:,"><button></button></div>';
 const SIZES = [
   { width: 390, height: 844 },
   { width: 1280, height: 900 },
@@ -27,6 +28,16 @@ async function accessibility(page) {
 async function fits(page) {
   const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(content <= window, `the page is ${content} wide in a window of ${window}`);
+}
+
+/** The two judges of a page see a page that is neither accessible nor narrow. */
+async function judges(browser) {
+  const { page, close } = await open(browser, "about:blank");
+  await page.setContent(WRONG);
+  assert.ok((await accessibility(page)).some((fault) => fault.startsWith("button-name")));
+  await assert.rejects(fits(page), /is 3\d{3} wide/);
+  await close();
+  passed.push("judges");
 }
 
 /** Every page at both widths and in both schemes: it fits, it is accessible, nothing fails. */
@@ -164,6 +175,7 @@ fs.mkdirSync(screenshots, { recursive: true });
 const { address, stop } = await start(path.join(project, "examples", "node_server.mjs"), project, "0");
 const browser = await launch();
 try {
+  await judges(browser);
   await server(address);
   await basic(browser, address);
   await worker(browser, address);

@@ -9,6 +9,7 @@ python tests/package/js.py browser    the demo and the example pages, in Chromiu
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -30,6 +31,23 @@ LIES = {
     ("run_time_only__Kept_static", "surplus"),
 }
 
+VARIABLE = "RUVECTOR_ATTENTION_BACKEND"
+# What backends.mjs prints after its first line.
+SDK = [
+    "true 128 true",
+    *(
+        f"{name} -> {'multi-head' if name == 'auto' else name}: 4 ways, the same"
+        for name in (
+            "scaled-dot-product",
+            "multi-head",
+            "hyperbolic",
+            "linear",
+            "cross-attention",
+            "self-attention",
+            "auto",
+        )
+    ),
+]
 # The modules of the layer that have names at run time.
 INNER = ("errors", "install", "backend", "stream", "sdk", "types", "raw")
 # What each example prints, line by line, as patterns.
@@ -145,12 +163,39 @@ def examples() -> int:
             path.write_text(text)
             if not _prints(folder, path, [re.escape(line) for line in lines]):
                 wrong.append(path.name)
+        wrong += backends(folder)
     print(
         json.dumps(
             {"examples": len(EXAMPLES), "snippets": len(found), "wrong": wrong, "without_lines": sorted(forgotten)}
         )
     )
     return 1 if wrong or forgotten or not found else 0
+
+
+def backends(folder: Path) -> list[str]:
+    """The SDK on the backend that is asked for, and on the one that is left; what went wrong, by name."""
+    chosen = "RUVECTOR_ATTENTION_BACKEND is "
+    cases = {
+        "native first": ({}, "native: the native addon loaded; it is preferred"),
+        "native asked for": ({VARIABLE: "native"}, f"native: {chosen}native"),
+        "wasm asked for": ({VARIABLE: "wasm"}, f"wasm: {chosen}wasm"),
+        "native lacking": ({}, "wasm: the native addon did not load: .+"),
+    }
+    wrong = []
+    for name, (env, first) in cases.items():
+        if name == "native lacking":
+            shutil.rmtree(folder / "node_modules" / stage.npm.host_package())
+        if not _prints(folder, HERE / "backends.mjs", [first, *SDK], **env):
+            wrong.append(name)
+    if not _refuses(folder, "native"):
+        wrong.append("native asked for and lacking")
+    return wrong
+
+
+def _refuses(folder: Path, wanted: str) -> bool:
+    argv = ["node", "--input-type=module", "-e", 'import "ruvector-attention"']
+    done = subprocess.run(argv, cwd=folder, env={**os.environ, VARIABLE: wanted}, capture_output=True, check=False)
+    return done.returncode != 0 and b"is not installed" in done.stderr
 
 
 def snippets(page: str) -> Iterator[tuple[str, list[str]]]:
@@ -160,11 +205,13 @@ def snippets(page: str) -> Iterator[tuple[str, list[str]]]:
         yield text, [line for part in said for line in part.split(" | ")]
 
 
-def _prints(folder: Path, program: Path, lines: list[str]) -> bool:
+def _prints(folder: Path, program: Path, lines: list[str], **env: str) -> bool:
     """Whether a program ends well and its lines are those wanted, which are patterns."""
     if program.parent != folder:
         program = Path(shutil.copy(program, folder))
-    done = subprocess.run(["node", program.name], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+    argv = ["node", program.name]
+    whole = {**os.environ, **env}
+    done = subprocess.run(argv, cwd=folder, env=whole, capture_output=True, text=True, check=False, timeout=300)
     found = done.stdout.splitlines()
     good = done.returncode == 0 and len(found) == len(lines)
     if good and all(re.fullmatch(pattern, line) for pattern, line in zip(lines, found, strict=True)):

@@ -208,14 +208,27 @@ test("configured neighbors hold where a call names none", () => {
     attention.forward([1], keys, values, ...options);
     return calls.at(-1)[4];
   };
-  assert.equal(given(), 5);
-  assert.equal(given(null), 5);
-  assert.equal(given(2), 2);
-  assert.deepEqual(given([true, false]), { mask: [true, false], neighbors: 5 });
-  assert.deepEqual(given({ causal: true }), { causal: true, neighbors: 5 });
-  assert.deepEqual(given({ numNeighbors: 0 }), { numNeighbors: 0 });
+  const filled = (more) => ({ neighbors: 5, dim: undefined, ...more });
+  assert.deepEqual(given(), filled());
+  assert.deepEqual(given(null), filled());
+  assert.deepEqual(given(2), filled({ neighbors: 2 }));
+  assert.deepEqual(given([true, false]), filled({ mask: [true, false] }));
+  assert.deepEqual(given({ causal: true }), filled({ causal: true }));
+  assert.deepEqual(given({ numNeighbors: 0 }), filled({ neighbors: 0 }));
+  assert.equal(given("five"), "five");
   attention.forward([1], new api.KeyValueCache(1));
-  assert.equal(calls.at(-1)[3], 5);
+  assert.deepEqual(calls.at(-1)[3], filled());
+});
+
+test("the SDK knows the length of a hyperbolic query, which the class does not", async () => {
+  const { calls } = installed();
+  const attention = new Attention({ type: "hyperbolic", hiddenDim: 2 });
+  attention.forwardBatch(f32(1, 2, 3, 4), keys, values);
+  assert.equal(calls.at(-1)[4].dim, 2);
+  attention.forwardBatch([f32(1, 2)], keys, values);
+  assert.equal(calls.at(-1)[4], undefined);
+  assert.throws(() => attention.forward([1, 2, 3], keys, values), refused("length", "query", "length 3, needed 2"));
+  await assert.rejects(attention.forwardAsync([1], keys, values), refused("length", "query"));
 });
 
 test("the SDK's methods reach the mechanism", async () => {

@@ -2,7 +2,7 @@
 import { AttentionError, kindError } from "./errors.js";
 import type { Raw } from "./raw.js";
 import type {
-  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Cache, Matrix, Mechanism, MultiHeadWeights, Rows, SelfMechanism, Source,
+  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Cache, Mask, Matrix, Mechanism, MultiHeadWeights, Rows, SelfMechanism, Source,
   Disposable, State, Stream, Vector,
 } from "./types.js";
 
@@ -201,7 +201,7 @@ export class Attention implements Disposable {
   /** Starts an `AttentionState` of one query, which takes keys and values in pieces. */
   state(query: Vector, options?: AttentionArgument | null): State {
     if (!("state" in this.mechanism)) throw new AttentionError(`${this.type} attention has no state`, "unsupported", "type");
-    return this.mechanism.state(query, this.#options(options) as AttentionArgument | null | undefined);
+    return this.mechanism.state(query, this.#options(options, false) as AttentionArgument | null | undefined);
   }
 
   /** Gives the memory back. Any use afterwards is an error with the code `freed`. */
@@ -223,21 +223,38 @@ export class Attention implements Disposable {
     const place = this.type === "self-attention" ? 1 : given[1] instanceof classes!.KeyValueCache ? 2 : 3;
     if (given.length > place + 1) throw kindError("options", `at most ${place + 1} arguments`);
     const tensors = Array.from({ length: place }, (_, i) => given[i]);
+    const isBatch = method.startsWith("forwardBatch");
+    if (!isBatch && method !== "forwardStream") this.#checkLength(tensors[0]);
     const run = (this.mechanism as unknown as Record<string, (...all: unknown[]) => unknown>)[method]!;
-    return run.call(this.mechanism, ...tensors, this.#options(given[place]));
+    return run.call(this.mechanism, ...tensors, this.#options(given[place], isBatch && ArrayBuffer.isView(tensors[0])));
   }
 
-  /** A call's options with the configured neighbors where it names none. */
-  #options(given: unknown): unknown {
-    const neighbors = this.config.neighbors ?? undefined;
-    if (neighbors === undefined || typeof given === "number") return given;
-    if (given === undefined || given === null) return neighbors;
-    if (Array.isArray(given) || ArrayBuffer.isView(given)) return { mask: given, neighbors };
-    const options = given as AttentionOptions;
-    return typeof given !== "object" || (options.neighbors ?? options.numNeighbors ?? undefined) !== undefined
-      ? given
-      : { ...options, neighbors };
+  /** The other classes know the length of a query themselves. */
+  #checkLength(query: unknown): void {
+    const [found, needed] = [(query as Vector | null | undefined)?.length, this.config.hiddenDim];
+    if (this.type === "hyperbolic" && found !== undefined && found !== needed) {
+      throw new AttentionError(`query: length ${found}, needed ${needed}`, "length", "query");
+    }
   }
+
+  /** A call's options, with what the configuration says where they do not. */
+  #options(given: unknown, isFlatBatch: boolean): unknown {
+    const neighbors = this.config.neighbors ?? undefined;
+    const dim = this.type === "hyperbolic" && isFlatBatch ? this.config.hiddenDim : undefined;
+    if (neighbors === undefined && dim === undefined) return given;
+    const named = namedOptions(given);
+    if (named === undefined) return given;
+    const { neighbors: own, numNeighbors, dim: ownDim, ...rest } = named;
+    return { ...rest, neighbors: own ?? numNeighbors ?? neighbors, dim: ownDim ?? dim };
+  }
+}
+
+/** A call's options as an object; undefined for what is none, which the mechanism refuses. */
+function namedOptions(given: unknown): AttentionOptions | undefined {
+  if (given === undefined || given === null) return {};
+  if (typeof given === "number") return { neighbors: given };
+  if (Array.isArray(given) || ArrayBuffer.isView(given)) return { mask: given as Mask };
+  return typeof given === "object" ? given : undefined;
 }
 
 /**
