@@ -154,13 +154,25 @@ export declare function version(): string;
 /** Version of the package. */
 export declare function getVersion(): string;
 
+/** What `init` of the WebAssembly package may be told in a browser; elsewhere it is ready at load and takes no notice. */
+export interface InitOptions {
+  /** A WebAssembly.Module, its bytes, a Response, a Request or an address; found beside the script unless given. */
+  module?: unknown;
+  /** An instruction set in place of the fastest one that runs here. */
+  level?: "baseline" | "simd128" | "relaxed-simd";
+  /** Number of workers for asynchronous calls; 0 computes them on the calling thread. */
+  workers?: number;
+}
+
 /**
  * Makes the library ready; any number of calls does it once.
  *
- * In Node.js it is ready at load. In a browser the WebAssembly module is fetched; `input` is where from, unless it
- * lies beside the script.
+ * In Node.js it is ready at load. In a browser the WebAssembly module is fetched.
+ *
+ * @param input - Options, or where the module is.
+ * @throws {@link AttentionError} with the code `unavailable` where it cannot be loaded.
  */
-export declare function init(input?: unknown): Promise<void>;
+export declare function init(input?: InitOptions | URL | string | ArrayBuffer | ArrayBufferView | null): Promise<void>;
 export default init;
 
 /** Which backend computes, and why that one. */

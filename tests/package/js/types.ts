@@ -7,7 +7,7 @@ import init, {
   toPoincare, version,
 } from "ruvector-attention";
 import type {
-  AttentionArgument, AttentionConfig, AttentionErrorCode, AttentionOptions, AttentionTypeName, Backend, CacheOptions, Mask, Matrix,
+  AttentionArgument, AttentionConfig, AttentionErrorCode, AttentionOptions, AttentionTypeName, Backend, CacheOptions, InitOptions, Mask, Matrix,
   Rows, Source, Stream, Vector,
 } from "ruvector-attention";
 
@@ -82,7 +82,7 @@ new Mine(2).free();
 // Errors.
 try {
   await init();
-  await named();
+  await named({ level: "simd128", workers: 2 });
 } catch (error) {
   if (error instanceof AttentionError) {
     const code: AttentionErrorCode | (string & {}) = error.code;
@@ -93,7 +93,7 @@ try {
 const where: Backend = backend;
 const texts: string[] = [...getSupportedFeatures(), getVersion(), version(), where.reason];
 export { alias, either, masked, name, names, one, points, read, sequence, stream, texts };
-export type { AttentionArgument, CacheOptions, Mask, Rows };
+export type { AttentionArgument, CacheOptions, InitOptions, Mask, Rows };
 
 // @ts-expect-error keys are rows or flat, not numbers
 attention.forward(x, [1, 2], x);
@@ -111,3 +111,5 @@ new AttentionState();
 attention.dim = 3;
 // @ts-expect-error precision has three names
 new KeyValueCache(2, 2, { precision: "f8" });
+// @ts-expect-error init knows no such option
+void init({ levels: "simd128" });
