@@ -57,7 +57,7 @@ def javascript(name: str, seconds: float, seed: int) -> Iterator[tuple[Commands,
         raise NotRun("node was not found")
     with ExitStack() as stack:
         try:
-            project = stack.enter_context(stage.project())
+            project = stack.enter_context(stage.project(wasm=name == "wasm"))
         except SystemExit as reason:
             raise NotRun(str(reason)) from None
         package = PACKAGES[name]
