@@ -1,18 +1,31 @@
-//! WebAssembly binding of ruvector-attention: Float32Array in, Float32Array out, errors with `code` and `argument`.
+//! WebAssembly binding of ruvector-attention: classes over flat buffers, rows or a cache, errors with `code` and
+//! `argument`.
 
 mod attention;
+mod cache;
+mod call;
 mod error;
-mod types;
-mod utils;
+mod hook;
+mod options;
+mod poincare;
+mod registry;
+mod state;
+mod tensors;
 
 use wasm_bindgen::prelude::*;
 
 pub use crate::attention::*;
+pub use crate::cache::KeyValueCache;
+pub use crate::error::set_error_class;
+#[doc(hidden)]
+pub use crate::error::WasmError;
+pub use crate::poincare::*;
+pub use crate::state::AttentionState;
 
 /// Runs when the module is loaded: a panic then says where it happened before it traps.
 #[wasm_bindgen(start)]
 pub fn init() {
-    utils::set_panic_hook();
+    hook::set();
 }
 
 /// Version of the package.
@@ -25,4 +38,10 @@ pub fn version() -> String {
 #[wasm_bindgen(js_name = getSupportedFeatures)]
 pub fn supported_features() -> Vec<String> {
     ::attention::features().iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Name of the kernel that this module computes with: `scalar`, `simd128` or `relaxed-simd`.
+#[wasm_bindgen]
+pub fn kernel() -> String {
+    ::attention::Kernel::detect().name().to_owned()
 }

@@ -1,8 +1,11 @@
-//! Hyperbolic attention, and the geometry it lives in.
+//! Hyperbolic attention.
 
 use super::forward_methods;
-use crate::error::WasmError;
-use crate::types;
+use crate::call::{self, Mechanism, Rest};
+use crate::error::Result;
+use crate::poincare::{distance, map};
+use crate::state::{self, AttentionState};
+use crate::tensors;
 use attention::{poincare, HyperbolicAttention};
 use js_sys::Float32Array;
 use wasm_bindgen::prelude::*;
@@ -11,17 +14,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct WasmHyperbolicAttention {
-    attention: HyperbolicAttention,
+    mechanism: Mechanism,
     curvature: f64,
-}
-
-type Map = fn(&[f32], f64) -> attention::Result<Vec<f32>>;
-
-impl WasmHyperbolicAttention {
-    fn map(&self, x: &JsValue, map: Map) -> Result<Float32Array, WasmError> {
-        let point = map(&types::tensor(x, "x")?, self.curvature)?;
-        Ok(Float32Array::from(point.as_slice()))
-    }
 }
 
 // JavaScript knows the maps by these names.
@@ -32,9 +26,10 @@ impl WasmHyperbolicAttention {
     #[wasm_bindgen(constructor)]
     pub fn new(
         #[wasm_bindgen(unchecked_param_type = "number")] curvature: &JsValue,
-    ) -> Result<WasmHyperbolicAttention, WasmError> {
-        let curvature = types::number(curvature, "curvature")?;
-        Ok(WasmHyperbolicAttention { attention: HyperbolicAttention::new(curvature)?, curvature })
+    ) -> Result<WasmHyperbolicAttention> {
+        let curvature = tensors::number(curvature, "curvature")?;
+        let mechanism = Mechanism::Ball(HyperbolicAttention::new(curvature)?);
+        Ok(WasmHyperbolicAttention { mechanism, curvature })
     }
 
     /// c, where the space has curvature -c.
@@ -47,38 +42,37 @@ impl WasmHyperbolicAttention {
     #[wasm_bindgen(js_name = poincareDistance)]
     pub fn poincare_distance(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] x: &JsValue,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] y: &JsValue,
-    ) -> Result<f64, WasmError> {
-        let (x, y) = (types::tensor(x, "x")?, types::tensor(y, "y")?);
-        Ok(poincare::distance(&x, &y, self.curvature)?)
+        #[wasm_bindgen(unchecked_param_type = "Vector")] x: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Vector")] y: &JsValue,
+    ) -> Result<f64> {
+        distance(x, y, self.curvature)
     }
 
     /// Maps a Euclidean vector into the ball: the exponential map at the origin.
     #[wasm_bindgen(js_name = toPoincare)]
     pub fn to_poincare(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] x: &JsValue,
-    ) -> Result<Float32Array, WasmError> {
-        self.map(x, poincare::to_poincare)
+        #[wasm_bindgen(unchecked_param_type = "Vector")] x: &JsValue,
+    ) -> Result<Float32Array> {
+        map(x, self.curvature, poincare::to_poincare)
     }
 
     /// Maps a point of the ball to a Euclidean vector: the inverse of `toPoincare`.
     #[wasm_bindgen(js_name = fromPoincare)]
     pub fn from_poincare(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] x: &JsValue,
-    ) -> Result<Float32Array, WasmError> {
-        self.map(x, poincare::from_poincare)
+        #[wasm_bindgen(unchecked_param_type = "Vector")] x: &JsValue,
+    ) -> Result<Float32Array> {
+        map(x, self.curvature, poincare::from_poincare)
     }
 
     /// Moves a point that lies outside the ball to just inside its boundary; others stay.
     #[wasm_bindgen(js_name = projectToBall)]
     pub fn project_to_ball(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] x: &JsValue,
-    ) -> Result<Float32Array, WasmError> {
-        self.map(x, poincare::project_to_ball)
+        #[wasm_bindgen(unchecked_param_type = "Vector")] x: &JsValue,
+    ) -> Result<Float32Array> {
+        map(x, self.curvature, poincare::project_to_ball)
     }
 }
 

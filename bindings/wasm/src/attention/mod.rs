@@ -14,91 +14,88 @@ pub use multi_head::WasmMultiHeadAttention;
 pub use scaled_dot::WasmScaledDotProduct;
 pub use self_attention::WasmSelfAttention;
 
-use attention::Attention;
-use js_sys::Float32Array;
-use wasm_bindgen::JsValue;
-
-use crate::error::WasmError;
-use crate::types;
-
-/// Attends from one query.
-fn forward(
-    attention: &dyn Attention,
-    query: &JsValue,
-    keys: &JsValue,
-    values: &JsValue,
-    options: &JsValue,
-) -> Result<Float32Array, WasmError> {
-    let options = types::options(options)?;
-    let query = types::tensor(query, "query")?;
-    let keys = types::tensor(keys, "keys")?;
-    let values = types::tensor(values, "values")?;
-    let result = attention.forward_with(&query, &keys, &values, &options.as_core())?;
-    Ok(Float32Array::from(result.as_slice()))
-}
-
-/// Attends from several queries: rows are answered as rows, a flat array as a flat array.
-fn forward_batch(
-    attention: &dyn Attention,
-    queries: &JsValue,
-    keys: &JsValue,
-    values: &JsValue,
-    options: &JsValue,
-) -> Result<JsValue, WasmError> {
-    let options = types::options(options)?;
-    let (queries, row) = types::flat_or_rows(queries, "queries")?;
-    let keys = types::tensor(keys, "keys")?;
-    let values = types::tensor(values, "values")?;
-    let dim = row.or(attention.dim()).or(options.dim).ok_or_else(|| {
-        WasmError::kind("options", "dim, the length of one query, because the queries are flat")
-    })?;
-    let result = attention.forward_batch(&queries, dim, &keys, &values, &options.as_core())?;
-    if row.is_none() {
-        return Ok(Float32Array::from(result.as_slice()).into());
-    }
-    let width = result.len() / (queries.len() / dim.max(1)).max(1);
-    Ok(types::arrays(result.chunks(width.max(1))))
-}
-
-/// `forward` and `forwardBatch`, for a class with a field `attention`.
+/// `forward`, `forwardBatch` and `state`, for a class with a field `mechanism`.
 macro_rules! forward_methods {
     ($class:ident) => {
         #[wasm_bindgen]
         impl $class {
-            /// Attends from one query; keys and values are flat and row-major.
+            /// Attends from one query. `keys` may be a `KeyValueCache`, and `values` then are the options.
+            #[wasm_bindgen(skip_typescript)]
             pub fn forward(
                 &self,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array")] query: &JsValue,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array")] keys: &JsValue,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array")] values: &JsValue,
-                #[wasm_bindgen(unchecked_optional_param_type = "AttentionArgument | null")] options: &JsValue,
-            ) -> Result<Float32Array, WasmError> {
-                super::forward(&self.attention, query, keys, values, options)
+                query: &JsValue,
+                keys: &JsValue,
+                values: &JsValue,
+                options: &JsValue,
+            ) -> Result<Float32Array> {
+                call::forward(&self.mechanism, query, Rest { keys, values, options })
             }
 
             /// Attends from several queries over the same keys: rows give rows, a flat array gives a flat array.
             #[wasm_bindgen(js_name = forwardBatch, skip_typescript)]
             pub fn forward_batch(
                 &self,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array | Float32Array[]")] queries: &JsValue,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array")] keys: &JsValue,
-                #[wasm_bindgen(unchecked_param_type = "Float32Array")] values: &JsValue,
+                queries: &JsValue,
+                keys: &JsValue,
+                values: &JsValue,
+                options: &JsValue,
+            ) -> Result<JsValue> {
+                call::forward_batch(&self.mechanism, queries, Rest { keys, values, options })
+            }
+
+            /// Starts a computation of one query whose keys arrive in pieces.
+            pub fn state(
+                &self,
+                #[wasm_bindgen(unchecked_param_type = "Vector")] query: &JsValue,
                 #[wasm_bindgen(unchecked_optional_param_type = "AttentionArgument | null")] options: &JsValue,
-            ) -> Result<JsValue, WasmError> {
-                super::forward_batch(&self.attention, queries, keys, values, options)
+            ) -> Result<AttentionState> {
+                state::start(&self.mechanism, query, options)
             }
         }
 
-        // wasm-bindgen cannot say that the result is of the queries' type; an interface of the class's name can.
+        // wasm-bindgen knows no overloads; an interface of the class's name does.
         #[wasm_bindgen(typescript_custom_section)]
-        const FORWARD_BATCH: &str = concat!(
-            "export interface ",
-            stringify!($class),
-            " {\n",
-            "  /** Attends from several queries over the same keys: rows give rows, a flat array a flat array. */\n",
-            "  forwardBatch<T extends Float32Array | Float32Array[]>(queries: T, keys: Float32Array, ",
-            "values: Float32Array, options?: AttentionArgument | null): T;\n}\n"
-        );
+        const FORWARD: &str = concat!("export interface ", stringify!($class), include_str!("forward.d.ts"));
     };
 }
 use forward_methods;
+
+/// A class whose constructor takes the length of a query.
+macro_rules! class_of_dim {
+    ($(#[$doc:meta])* $class:ident, $attention:ident, $variant:ident) => {
+        use super::forward_methods;
+        use crate::call::{self, Mechanism, Rest};
+        use crate::error::Result;
+        use crate::state::{self, AttentionState};
+        use crate::tensors;
+        use attention::$attention;
+        use js_sys::Float32Array;
+        use wasm_bindgen::prelude::*;
+
+        $(#[$doc])*
+        #[wasm_bindgen]
+        #[derive(Debug)]
+        pub struct $class {
+            mechanism: Mechanism,
+        }
+
+        #[wasm_bindgen]
+        impl $class {
+            /// For queries and keys of length `dim`.
+            #[wasm_bindgen(constructor)]
+            pub fn new(#[wasm_bindgen(unchecked_param_type = "number")] dim: &JsValue) -> Result<$class> {
+                let attention = $attention::new(tensors::count(dim, "dim")?)?;
+                Ok($class { mechanism: Mechanism::$variant(attention) })
+            }
+
+            /// Length of a query.
+            #[wasm_bindgen(getter)]
+            pub fn dim(&self) -> usize {
+                self.mechanism.dim().unwrap_or_default()
+            }
+        }
+
+        forward_methods!($class);
+    };
+}
+use class_of_dim;

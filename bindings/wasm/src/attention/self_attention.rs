@@ -1,56 +1,57 @@
 //! Self attention: one sequence is queries, keys and values.
 
-use crate::error::WasmError;
-use crate::types;
-use attention::{Attention, SelfAttention};
-use js_sys::Float32Array;
+use crate::call::{self, Mechanism};
+use crate::error::{Result, WasmError};
+use crate::tensors;
+use attention::SelfAttention;
+use js_sys::{Array, Float32Array};
 use wasm_bindgen::prelude::*;
 
 /// Softmax attention of a sequence over itself.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct WasmSelfAttention {
-    attention: SelfAttention,
+    mechanism: Mechanism,
 }
 
 #[wasm_bindgen]
 impl WasmSelfAttention {
     /// For sequences of rows of length `dim`.
     #[wasm_bindgen(constructor)]
-    pub fn new(
-        #[wasm_bindgen(unchecked_param_type = "number")] dim: &JsValue,
-    ) -> Result<WasmSelfAttention, WasmError> {
-        Ok(WasmSelfAttention { attention: SelfAttention::new(types::count(dim, "dim")?)? })
+    pub fn new(#[wasm_bindgen(unchecked_param_type = "number")] dim: &JsValue) -> Result<WasmSelfAttention> {
+        let attention = SelfAttention::new(tensors::count(dim, "dim")?)?;
+        Ok(WasmSelfAttention { mechanism: Mechanism::Own(attention) })
     }
 
     /// Length of a row.
     #[wasm_bindgen(getter)]
     pub fn dim(&self) -> usize {
-        self.attention.dim().unwrap_or_default()
+        self.mechanism.dim().unwrap_or_default()
     }
 
-    /// Attends from each row of the flat sequence `x` over all of them.
+    /// Attends from each row of the sequence over all of them; returns them flat.
     pub fn forward(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array")] x: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Matrix")] sequence: &JsValue,
         #[wasm_bindgen(unchecked_optional_param_type = "AttentionArgument | null")] options: &JsValue,
-    ) -> Result<Float32Array, WasmError> {
-        let options = types::options(options)?;
-        let result = self.attention.attend(&types::tensor(x, "x")?, &options.as_core())?;
-        Ok(Float32Array::from(result.as_slice()))
+    ) -> Result<Float32Array> {
+        call::forward_self(&self.mechanism, sequence, options)
     }
 
     /// Attends within each of several sequences.
     #[wasm_bindgen(js_name = forwardBatch, unchecked_return_type = "Float32Array[]")]
     pub fn forward_batch(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "Float32Array[]")] sequences: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "readonly Matrix[]")] sequences: &JsValue,
         #[wasm_bindgen(unchecked_optional_param_type = "AttentionArgument | null")] options: &JsValue,
-    ) -> Result<JsValue, WasmError> {
-        let options = types::options(options)?;
-        let attend = |x: &Vec<f32>| Ok(self.attention.attend(x, &options.as_core())?);
-        let results: Result<Vec<Vec<f32>>, WasmError> =
-            types::rows(sequences, "sequences")?.iter().map(attend).collect();
-        Ok(types::arrays(results?.iter().map(Vec::as_slice)))
+    ) -> Result<JsValue> {
+        let sequences = sequences
+            .dyn_ref::<Array>()
+            .ok_or_else(|| WasmError::kind("sequences", "an array of sequences"))?;
+        let answers = Array::new();
+        for sequence in sequences.iter() {
+            answers.push(&call::forward_self(&self.mechanism, &sequence, options)?.into());
+        }
+        Ok(answers.into())
     }
 }

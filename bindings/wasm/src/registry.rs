@@ -1,0 +1,57 @@
+//! Objects that JavaScript passes back as arguments.
+//!
+//! wasm-bindgen either takes such an argument away from its owner or throws an error of its own kind when it is of
+//! another class. So an argument tells a handle, and the handle leads to what the object shares with this module.
+
+use crate::error::{Result, WasmError};
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+use std::thread::LocalKey;
+use wasm_bindgen::prelude::*;
+
+/// What objects of one class share with the registry.
+pub type Registry<T> = LocalKey<RefCell<Vec<Weak<RefCell<T>>>>>;
+
+/// An object's share, and the handle by which it is found.
+#[derive(Debug)]
+pub struct Shared<T: 'static> {
+    pub value: Rc<RefCell<T>>,
+    pub handle: usize,
+}
+
+#[wasm_bindgen]
+extern "C" {
+    type Object;
+    #[wasm_bindgen(method, getter, catch, js_name = __handle)]
+    fn handle(this: &Object) -> std::result::Result<JsValue, JsValue>;
+}
+
+/// Enters an object.
+pub fn share<T>(registry: &'static Registry<T>, value: T) -> Shared<T> {
+    let value = Rc::new(RefCell::new(value));
+    let handle = registry.with_borrow_mut(|entries| {
+        let free = entries.iter().position(|entry| entry.strong_count() == 0).unwrap_or(entries.len());
+        match entries.get_mut(free) {
+            Some(entry) => *entry = Rc::downgrade(&value),
+            None => entries.push(Rc::downgrade(&value)),
+        }
+        free
+    });
+    Shared { value, handle }
+}
+
+/// What an argument shares; `None` if it is of another kind.
+///
+/// Errors: the object was freed.
+pub fn find<T>(
+    registry: &'static Registry<T>,
+    value: &JsValue,
+    argument: &str,
+) -> Result<Option<Rc<RefCell<T>>>> {
+    if !value.is_object() {
+        return Ok(None);
+    }
+    let handle = value.unchecked_ref::<Object>().handle().map_err(|_| WasmError::freed(argument))?;
+    let Some(handle) = handle.as_f64() else { return Ok(None) };
+    Ok(registry.with_borrow(|entries| entries.get(handle as usize)?.upgrade()))
+}
