@@ -18,6 +18,7 @@ wasm-nodejs-relaxed-simd
 wasm-bundler-baseline
 wasm-bundler-simd128
 wasm-bundler-relaxed-simd
+wasm-js
 wasm-wasip1-cli ruvector-attention.wasm
 wasm-wasip1-reactor
 napi-x86_64-unknown-linux-gnu ruvector-attention.linux-x64-gnu.node

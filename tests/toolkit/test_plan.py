@@ -92,7 +92,7 @@ def test_with_the_sdk_there_are_no_stand_ins(project: Path, small: Matrix) -> No
     made = make(project, small, tools=plan.Tools(Everything(), {}))
     assert {r.status for r in made.rows} == {"build"}
     assert {r.build for r in made.rows} == {"native", "cross"}
-    assert len(made.rows) == 50
+    assert len(made.rows) == 51
 
 
 @pytest.mark.parametrize("host", [HOST, MAC, WINDOWS])
@@ -140,7 +140,7 @@ def changed(before: dict[tuple[str, str], str], after: dict[tuple[str, str], str
 
 def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix, tmp_path: Path) -> None:
     found = keys(project, small)
-    assert len(set(found.values())) == len(found) == 50
+    assert len(set(found.values())) == len(found) == 51
     moved = tmp_path / "elsewhere"
     project.rename(moved)
     assert keys(moved, small) == found
@@ -155,11 +155,23 @@ def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix
         ),
         (
             "Cargo.lock",
-            {"wasm", "wasi-command", "wasi-reactor", "napi", "js", "cli", "c-library", "wheel", "sdist", "crate"},
+            {
+                "wasm",
+                "wasi-command",
+                "wasi-reactor",
+                "napi",
+                "js",
+                "wasm-js",
+                "cli",
+                "c-library",
+                "wheel",
+                "sdist",
+                "crate",
+            },
         ),
         ("bindings/wasm/source.txt", {"wasm"}),
         ("bindings/node/source.txt", {"napi"}),
-        ("bindings/js/source.txt", {"js"}),
+        ("bindings/js/source.txt", {"js", "wasm-js"}),
         ("bindings/cli/source.txt", {"cli", "wasi-command"}),
         ("bindings/c/source.txt", {"c-library", "wasi-reactor"}),
         ("bindings/python/source.txt", {"wheel", "sdist"}),
@@ -183,7 +195,7 @@ def test_tools_profile_version_and_row_are_in_the_key(project: Path, small: Matr
 
     other = keys(project, small, tools=plan.Tools(Newer(), NO_MSVC))
     assert changed(before, other) == {t.id for t in small.targets if t.recipe == "wasm"}
-    assert len(changed(before, keys(project, small, profile="dev"))) == 50
+    assert len(changed(before, keys(project, small, profile="dev"))) == 51
     text = (project / "platforms.toml").read_text()
     (project / "platforms.toml").write_text(
         text.replace("budget = { addon = 4_000_000 }", "budget = { addon = 3_000_000 }")
@@ -193,7 +205,7 @@ def test_tools_profile_version_and_row_are_in_the_key(project: Path, small: Matr
     assert {i.split("-")[0] for i in changed(before, keys(project, matrix.load(project)))} == {"napi", "cli", "native"}
     (project / "platforms.toml").write_text(text)
     (project / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.4"\n')
-    assert len(changed(before, keys(project, matrix.load(project)))) == 50
+    assert len(changed(before, keys(project, matrix.load(project)))) == 51
 
 
 def arguments(row: RowPlan) -> list[str]:

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 Family = Literal["wasm", "napi", "cli", "native"]
 Priority = Literal["P0", "P1", "P2"]
 RecipeName = Literal[
-    "wasm", "wasi-command", "wasi-reactor", "napi", "js", "cli", "c-library", "wheel", "sdist", "crate"
+    "wasm", "wasi-command", "wasi-reactor", "napi", "js", "wasm-js", "cli", "c-library", "wheel", "sdist", "crate"
 ]  # fmt: skip
 Kind = Literal[
     "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"

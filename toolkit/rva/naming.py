@@ -13,7 +13,7 @@ TOOLS: Final = (
 )  # fmt: skip
 
 _ID_PREFIX: Final = {
-    "wasm": "wasm", "wasi-command": "wasm", "wasi-reactor": "wasm", "napi": "napi", "js": "napi-js", "cli": "cli",
+    "wasm": "wasm", "wasi-command": "wasm", "wasi-reactor": "wasm", "napi": "napi", "js": "napi-js", "wasm-js": "wasm-js", "cli": "cli",
     "c-library": "native-c", "wheel": "native-wheel", "sdist": "native-sdist", "crate": "native-crate",
 }  # fmt: skip
 

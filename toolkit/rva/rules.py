@@ -24,7 +24,7 @@ Document = dict[str, Any]
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
 _SYSTEMS: Final = ("linux", "darwin", "win32")
 _SERVES: Final[dict[str, tuple[str, ...]]] = {
-    "wasm": ("web",), "wasi-command": ("wasi",), "wasi-reactor": ("wasi",), "js": ("any",), "sdist": ("any",), "crate": ("any",),
+    "wasm": ("web",), "wasi-command": ("wasi",), "wasi-reactor": ("wasi",), "js": ("any",), "wasm-js": ("any",), "sdist": ("any",), "crate": ("any",),
     "napi": _SYSTEMS, "cli": _SYSTEMS, "c-library": _SYSTEMS, "wheel": _SYSTEMS,
 }  # fmt: skip
 _SHELLS: Final = frozenset(

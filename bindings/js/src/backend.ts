@@ -47,6 +47,9 @@ function because(api: Api, reason: string): Api {
     get level() {
       return backend.level;
     },
+    get workers() {
+      return backend.workers;
+    },
     reason,
   };
   return { ...api, backend: chosen };

@@ -194,6 +194,18 @@ export interface Backend {
   readonly level: string;
   /** Why this backend and level serve. */
   readonly reason: string;
+  /** The workers that asynchronous calls run in; only WebAssembly has them. */
+  readonly workers?: Workers;
+}
+
+/** Where the asynchronous calls of WebAssembly run. */
+export interface Workers {
+  /** How many there are at most; 0 where calls are computed on the calling thread. */
+  readonly count: number;
+  /** Whether they read the inputs' copies in place; otherwise copies are handed over. */
+  readonly shared: boolean;
+  /** Why so. */
+  readonly reason: string;
 }
 
 /** Names of the mechanisms, two short ones, and `auto`; as a string or from the enum `AttentionType`. */

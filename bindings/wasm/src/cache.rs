@@ -5,9 +5,9 @@ use crate::error::{Result, WasmError};
 use crate::options::named;
 use crate::registry::{self, Shared};
 use crate::tensors::{count, is_absent, matrix};
-use attention::{Error, Needed, Options, Precision};
+use attention::{Error, Needed, Options, Precision, Tensor};
 use half::{bf16, f16};
-use js_sys::Array;
+use js_sys::{Array, Float32Array};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -92,6 +92,28 @@ impl KeyValueCache {
     pub fn bytes(&self) -> f64 {
         let store = self.shared.value.borrow();
         (store.rows() * (store.dim + store.value_dim) * store.kept.width()) as f64
+    }
+
+    /// Keys and values from a row on, for a copy of the cache in a worker.
+    #[wasm_bindgen(js_name = __rows, skip_typescript)]
+    pub fn rows_from(&self, first: usize) -> Array {
+        let store = self.shared.value.borrow();
+        let rows = |tensor: Tensor<'_>, width| {
+            let Tensor::F32(numbers) = tensor else { return Float32Array::new_with_length(0) };
+            Float32Array::from(numbers.get(first * width..).unwrap_or(&[]))
+        };
+        match &store.kept {
+            Kept::Whole(cache) => {
+                Array::of2(&rows(cache.keys(), store.dim), &rows(cache.values(), store.value_dim))
+            }
+            Kept::Half(halves) => Scratch::lend(|scratch| {
+                store.widen(halves, first, store.rows(), scratch);
+                Array::of2(
+                    &Float32Array::from(scratch.keys.as_slice()),
+                    &Float32Array::from(scratch.values.as_slice()),
+                )
+            }),
+        }
     }
 
     /// By which the module finds the cache when it is an argument.

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from rva.model import Gap, Package, PackagePlan, Packed
-from rva.packages import c, cli, copied, managers, npm, sbom, system
+from rva.packages import c, cli, copied, managers, npm, npm_wasm, sbom, system
 from rva.packages.stock import Stock
 
 KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (
     npm.plan,
+    npm_wasm.plan,
     copied.plan,
     c.plan,
     cli.plan,

@@ -15,6 +15,7 @@ RECIPES: Final[dict[RecipeName, Callable[[Target, str, Context], Draft]]] = {
     "wasi-reactor": wasm.reactor,
     "napi": node.addon,
     "js": node.javascript,
+    "wasm-js": wasm.javascript,
     "cli": cli.program,
     "c-library": native.c_library,
     "wheel": native.wheel,

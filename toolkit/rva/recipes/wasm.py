@@ -1,6 +1,9 @@
-"""WebAssembly: packages for web, Node.js and bundlers by wasm-pack; WASI modules by cargo."""
+"""WebAssembly: packages for web, Node.js and bundlers by wasm-pack; WASI modules by cargo; the npm package's own code by
+tsc."""
 
 from __future__ import annotations
+
+from pathlib import PurePosixPath
 
 from rva import naming
 from rva.model import Kind, Output, Step, Target
@@ -11,6 +14,13 @@ FEATURES = {
     "baseline": (),
     "simd128": ("-Ctarget-feature=+simd128",),
     "relaxed-simd": ("-Ctarget-feature=+simd128,+relaxed-simd",),
+}
+
+# What the npm package loads, beside what it shares with the native one: the files of bindings/wasm/js/src.
+_SHARED = ("classes", "home", "levels", "methods", "pool", "serve")
+MODULES = {
+    "cjs": (*_SHARED, "node", "worker-node"),
+    "esm": (*_SHARED, "web", "worker-web", "workerd", "level-baseline", "level-simd128", "level-relaxed-simd"),
 }
 
 
@@ -40,6 +50,26 @@ def package(target: Target, triple: str, context: Context) -> Draft:
     tool = f"wasm-pack {context.matrix.tools['wasm-pack']}"
     needs = ("rust", f"std:{triple}", "crates", "wasm-pack", "wasm-bindgen", "wasm-opt")
     return Draft(tool, f"{triple}-{level}", needs, (step,), outputs)
+
+
+def javascript(target: Target, _triple: str, context: Context) -> Draft:
+    """What chooses a module and keeps the workers, for require and for import."""
+    folder = recipe_of(target, context).folder
+    compiler = f"@root@/{context.matrix.recipes['napi'].folder}"
+    steps = tuple(
+        Step(
+            f"tsc for {form}",
+            ("npx", "--no-install", "tsc", "-p", f"@root@/{folder}/tsconfig.{form}.json", "--outDir", f"@stage@/{form}"),
+            cwd=compiler,
+        )
+        for form in MODULES
+    )  # fmt: skip
+    outputs = [Output("node.mjs", "glue", f"@root@/{folder}/node.mjs")]
+    for form, modules in MODULES.items():
+        # tsc keeps the places that the files have below bindings.
+        compiled = f"@stage@/{form}/{PurePosixPath(folder).relative_to('bindings')}/src"
+        outputs += [Output(f"js/{form}/{module}.js", "glue", f"{compiled}/{module}.js") for module in modules]
+    return Draft("tsc", "any", ("napi",), steps, tuple(outputs))
 
 
 def command(target: Target, triple: str, context: Context) -> Draft:

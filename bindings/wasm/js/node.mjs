@@ -1,0 +1,37 @@
+// The package in Node.js, for import: the same instance that require gives.
+import api from "./js/cjs/node.js";
+
+export const {
+  ScaledDotProductAttention,
+  MultiHeadAttention,
+  HyperbolicAttention,
+  LinearAttention,
+  CrossAttention,
+  SelfAttention,
+  ScaledDotProduct,
+  MultiHead,
+  Hyperbolic,
+  Linear,
+  WasmScaledDotProduct,
+  WasmMultiHeadAttention,
+  WasmHyperbolicAttention,
+  WasmLinearAttention,
+  WasmCrossAttention,
+  WasmSelfAttention,
+  KeyValueCache,
+  AttentionState,
+  AttentionType,
+  Attention,
+  AttentionBuilder,
+  poincareDistance,
+  toPoincare,
+  fromPoincare,
+  projectToBall,
+  getSupportedFeatures,
+  version,
+  getVersion,
+  init,
+  backend,
+  AttentionError,
+} = api;
+export default init;
