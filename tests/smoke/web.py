@@ -23,10 +23,11 @@ _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "applica
 class Server(ThreadingHTTPServer):
     """Serves `pages` by path and the files of a folder under /files/, to this machine only."""
 
-    def __init__(self, pages: Mapping[str, bytes], folder: Path) -> None:
+    def __init__(self, pages: Mapping[str, bytes], folder: Path, *, isolated: bool = True) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages = pages
         self.folder = folder
+        self.isolated = isolated
         self.answer: Any = None
         self.answered = threading.Event()
 
@@ -47,9 +48,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         kind = _TYPES.get(Path(path).suffix) or mimetypes.guess_type(path)[0] or "text/html; charset=utf-8"
         self.send_header("Content-Type", kind)
-        # What SharedArrayBuffer and exact clocks ask for.
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        if self.server.isolated:
+            # What SharedArrayBuffer and exact clocks ask for.
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -64,12 +66,14 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: the verdict is what counts."""
 
 
-def visit(browser: str, pages: Mapping[str, bytes], folder: Path, timeout: float = 300.0) -> Any:
+def visit(
+    browser: str, pages: Mapping[str, bytes], folder: Path, timeout: float = 300.0, *, isolated: bool = True
+) -> Any:
     """What the page at / posts; SystemExit where the browser is absent, ends early or says nothing."""
     program = shutil.which(browser)
     if program is None:
         raise SystemExit(f"{browser} was not found")
-    with Server(pages, folder) as server, tempfile.TemporaryDirectory(prefix="rva-browser-") as profile:
+    with Server(pages, folder, isolated=isolated) as server, tempfile.TemporaryDirectory(prefix="rva-browser-") as profile:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         record = Path(profile) / "log"

@@ -83,52 +83,63 @@ export class Dispatcher implements Watcher {
     if (cache?.__wbg_ptr === 0) throw new AttentionError("keys: was freed", "freed", "keys");
     const pool = this.pool();
     if (pool === undefined) return (mechanism as Methods)[method](...args);
+    let inputs: unknown[];
     let options: unknown;
     try {
       options = copiedOptions(given);
-      // What is missing is for the module to refuse.
-      args = args.slice(0, place).map((value) => (value === cache ? undefined : value));
-      if (cache === undefined) return this.#run(pool, mechanism, own, method, args, options, signal);
-      args = args.map((value) => copied(value));
+      inputs = args.slice(0, place);
+      if (cache !== undefined) inputs = [copied(inputs[0]), undefined];
+      else inputs = this.#copies(mechanism, own, method, inputs);
     } catch (error) {
       if (error instanceof AttentionError) throw error;
       // What cannot be copied is no tensor and no option: the module says so in its own words.
       return (mechanism as Methods)[method](...args);
     }
-    return this.#runCached(pool, mechanism, method, [...args, options], cache, signal);
+    if (cache === undefined) return this.#run(pool, mechanism, method, inputs, options, rowCount(mechanism, own, method, args[0]), signal);
+    return this.#runCached(pool, mechanism, method, [...inputs, options], cache, signal);
   }
 
+  /** Copies of the tensors. Queries are few; keys and values may go to several workers. */
+  #copies(mechanism: object, own: boolean, method: Method, args: readonly unknown[]): unknown[] {
+    const memory = (value: unknown): unknown => {
+      const flat = joined(value);
+      return this.shared ? sharedCopy(flat) : flat === value ? copied(flat) : flat;
+    };
+    const [first, ...rest] = args;
+    if (own) return [method === "forward" ? memory(first) : copied(first)];
+    const queries = rowCount(mechanism, own, method, first) === undefined ? copied(first) : flatten(first);
+    return [queries, ...rest.map(memory)];
+  }
+
+  /** @param count - Number of the queries that were rows and are flat now. */
   async #run(
     pool: Pool,
     mechanism: object,
-    own: boolean,
     method: Method,
-    args: unknown[],
+    inputs: readonly unknown[],
     options: unknown,
+    count: number | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Result> {
-    const dim = dimOf(mechanism);
-    const width = own || method === "forward" ? undefined : rowsOf(args[0], dim);
-    const flat = width === undefined ? args : [flatten(args[0]), ...args.slice(1)];
-    const transfer: ArrayBuffer[] = [];
-    const memory = (value: unknown): unknown => (this.shared ? sharedCopy(value) : moved(value, transfer));
-    // Queries are few; keys and values may go to several workers.
-    const [first, ...rest] = own ? [memory(joined(flat[0]))] : [copied(flat[0]), ...flat.slice(1).map((value) => memory(joined(value)))];
+    const [first, ...rest] = inputs;
     const recipe = this.#recipe(mechanism);
-    const send = (queries: unknown, buffers: ArrayBuffer[]): Promise<Result> =>
-      pool.run(pool.place(), this.#message(recipe, method, [queries, ...rest, options]), buffers, signal);
-    const parts = own || method === "forward" || !this.shared ? [] : partsOf(first, rest, dim, options, pool.workshop.size);
+    const send = (queries: unknown): Promise<Result> => {
+      const transfer = this.shared ? [] : inputs.filter((input) => input instanceof Float32Array).map(({ buffer }) => buffer as ArrayBuffer);
+      return pool.run(pool.place(), this.#message(recipe, method, [queries, ...rest, options]), transfer, signal);
+    };
+    const divisible = method === "forwardBatch" && rest.length > 0 && this.shared;
+    const parts = divisible ? partsOf(first, rest, dimOf(mechanism), options, pool.workshop.size) : [];
     let result: Result;
     if (parts.length > 1) {
-      result = await Promise.all(parts.map((part) => send(part, []))).then(
+      result = await Promise.all(parts.map(send)).then(
         (results) => concatenated(results as Float32Array[]),
         // A fault's index counts from its part, so the whole is asked again.
-        () => (signal?.throwIfAborted(), send(first, [])),
+        () => (signal?.throwIfAborted(), send(first)),
       );
     } else {
-      result = await send(first, transfer);
+      result = await send(first);
     }
-    return width === undefined ? result : split(result as Float32Array, width.count);
+    return count === undefined ? result : split(result as Float32Array, count);
   }
 
   async #runCached(
@@ -198,13 +209,6 @@ function copied(value: unknown): unknown {
   return value instanceof Float32Array || value instanceof Uint8Array ? value.slice() : structuredClone(value);
 }
 
-/** A copy that is handed over. */
-function moved(value: unknown, transfer: ArrayBuffer[]): unknown {
-  const copy = copied(value);
-  if (copy instanceof Float32Array) transfer.push(copy.buffer as ArrayBuffer);
-  return copy;
-}
-
 /** A copy that all workers read. */
 function sharedCopy(value: unknown): unknown {
   if (!(value instanceof Float32Array)) return copied(value);
@@ -225,6 +229,12 @@ function rowsOf(value: unknown, dim: number | undefined): { count: number; width
   const width = lengthOf(rows[0]);
   if (width === undefined || width === 0 || (dim !== undefined && width !== dim)) return undefined;
   return rows.every((row) => lengthOf(row) === width) ? { count: rows.length, width } : undefined;
+}
+
+/** Number of queries that are rows of the mechanism's length; undefined for anything else, which the module judges as it is. */
+function rowCount(mechanism: object, own: boolean, method: Method, queries: unknown): number | undefined {
+  const dim = dimOf(mechanism);
+  return own || method === "forward" || dim === undefined ? undefined : rowsOf(queries, dim)?.count;
 }
 
 /** Length of a row of numbers. */
