@@ -22,8 +22,9 @@ pub struct Shared<T: 'static> {
 #[wasm_bindgen]
 extern "C" {
     type Object;
+    /// NaN where the object has no such property.
     #[wasm_bindgen(method, getter, catch, js_name = __handle)]
-    fn handle(this: &Object) -> std::result::Result<JsValue, JsValue>;
+    fn handle(this: &Object) -> std::result::Result<f64, JsValue>;
 }
 
 /// Enters an object.
@@ -52,6 +53,8 @@ pub fn find<T>(
         return Ok(None);
     }
     let handle = value.unchecked_ref::<Object>().handle().map_err(|_| WasmError::freed(argument))?;
-    let Some(handle) = handle.as_f64() else { return Ok(None) };
+    if handle.is_nan() {
+        return Ok(None);
+    }
     Ok(registry.with_borrow(|entries| entries.get(handle as usize)?.upgrade()))
 }

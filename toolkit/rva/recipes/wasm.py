@@ -15,14 +15,8 @@ FEATURES = {
     "simd128": ("-Ctarget-feature=+simd128",),
     "relaxed-simd": ("-Ctarget-feature=+simd128,+relaxed-simd",),
 }
-# A sixth smaller for 2 to 8 % of the time of a call: docs/measured/wasm.md. What has to be inlined, unrolled or in
-# vectors is so in the sources; what the compiler adds beyond that is mostly size.
-SMALL = (
-    "-Cllvm-args=-inline-threshold=0",
-    "-Cllvm-args=-unroll-runtime=false",
-    "-Cno-vectorize-loops",
-    "-Cno-vectorize-slp",
-)
+# A tenth smaller for 1 % of a call's time: docs/measured/wasm.md. What has to be inlined is marked so in the sources.
+SMALL = ("-Cllvm-args=-inline-threshold=0",)
 
 # What the npm package loads, beside what it shares with the native one: the files of bindings/wasm/js/src.
 _SHARED = ("classes", "home", "levels", "methods", "pool", "serve")
