@@ -73,7 +73,10 @@ def visit(
     program = shutil.which(browser)
     if program is None:
         raise SystemExit(f"{browser} was not found")
-    with Server(pages, folder, isolated=isolated) as server, tempfile.TemporaryDirectory(prefix="rva-browser-") as profile:
+    with (
+        Server(pages, folder, isolated=isolated) as server,
+        tempfile.TemporaryDirectory(prefix="rva-browser-") as profile,
+    ):
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         record = Path(profile) / "log"
