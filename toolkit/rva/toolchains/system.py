@@ -14,7 +14,7 @@ from rva.toolchains.place import run
 # What runs artifacts of other systems, and a browser: https://packages.debian.org has each.
 PACKAGES: Final = (
     "gcc", "libc6-dev", "musl", "qemu-user", "libc6-arm64-cross", "libstdc++6-arm64-cross", "libatomic1-arm64-cross",
-    "libc6-armhf-cross", "libstdc++6-armhf-cross", "libatomic1-armhf-cross", "wine64", "chromium", "firefox-esr",
+    "libc6-armhf-cross", "libstdc++6-armhf-cross", "libatomic1-armhf-cross", "wine64", "chromium", "firefox-esr", "wrk",
 )  # fmt: skip
 
 
