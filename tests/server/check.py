@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from faults import drain, second_signal, slow
-from running import Failed, program, serving
+from running import ROOT, Failed, program, serving
 
 HERE = Path(__file__).resolve().parent
 
@@ -45,6 +47,37 @@ def judge_described(code: int, text: str, ended: int) -> list[str]:
     return faults
 
 
+def blocks(text: str) -> list[tuple[str, str, str]]:
+    """Language and text of each command of a page, with the text of the block after it: what it must print."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    commands = [index for index, (language, _) in enumerate(found) if language in ("sh", "python")]
+    return [(*found[index], found[index + 1][1]) for index in commands]
+
+
+def same(printed: str, wanted: str) -> bool:
+    """Whether it is what the page says; how long a computation took is not said."""
+    try:
+        objects = [json.loads(text) for text in (printed, wanted)]
+    except ValueError:
+        return printed.strip() == wanted.strip()
+    for item in objects:
+        if isinstance(item, dict) and "computation_time_ms" in item:
+            item["computation_time_ms"] = 0
+    return bool(objects[0] == objects[1])
+
+
+def documented(path: Path, page: str) -> dict[str, object]:
+    """Runs the commands of the page against a server, on its own port."""
+    faults = []
+    with serving(path) as server:
+        for language, command, wanted in blocks(page.replace("127.0.0.1:8080", f"127.0.0.1:{server.port}")):
+            argv = shlex.split(command.replace("\\\n", "")) if language == "sh" else [sys.executable, "-c", command]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            if not same(done.stdout, wanted):
+                faults.append(f"{command} printed {done.stdout!r}, not {wanted!r}")
+    return {"faults": faults}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--program", type=Path)
@@ -52,6 +85,7 @@ def main() -> int:
     try:
         path = given.program or program()
         found = {
+            "page": documented(path, (ROOT / "docs" / "server.md").read_text("utf-8")),
             "description": described(path, 20),
             "slow clients": slow(path, 200, timed=False),
             "drain": drain(path, 5),

@@ -80,6 +80,14 @@ def test_findings_of_the_description_are_seen() -> None:
     assert check.judge_described(0, "1 generated", 7) == ["the server ended with 7"]
 
 
+def test_a_page_is_held_to_what_it_says() -> None:
+    page = '```sh\ncurl x\n```\n\n```json\n{"a": 1}\n```\n'
+    assert check.blocks(page) == [("sh", "curl x\n", '{"a": 1}\n')]
+    assert check.same('{"a":1,"computation_time_ms":0.3}', '{"a": 1, "computation_time_ms": 0.0}')
+    assert not check.same('{"a":2}', '{"a": 1}')
+    assert check.same("2.0\n", "2.0") and not check.same("2.5\n", "2.0")
+
+
 def usage(minutes: int, resident: float, descriptors: int) -> tuple[float, running.Usage]:
     return minutes * 60.0, running.Usage(int(resident * 2**20), descriptors)
 
