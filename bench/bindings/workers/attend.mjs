@@ -1,7 +1,5 @@
 // Ways to call a JavaScript binding, the same in Node.js and in a browser, and how a way is timed.
 
-const DIM_OF = { scaled: (api, dim) => new api.ScaledDotProductAttention(dim) };
-
 /** The ways to solve a problem with flat tensors; each gives a call without arguments that returns the result. */
 export const WAYS = {
   flat: (attention, _, q, k, v) => () => attention.forward(q, k, v),
@@ -27,7 +25,9 @@ function rows(flat, dim) {
 /** What a request asks for, ready to be called. */
 export function prepare(api, ask, q, k, v) {
   if (ask.mechanism !== "scaled" || ask.heads !== 1 || ask.causal) throw new Error("not offered here");
-  const attention = DIM_OF.scaled(api, ask.dim);
+  // A module's own class has the package's under another name: the package's inherits all that is called here.
+  const Attention = api.ScaledDotProductAttention ?? api.WasmScaledDotProduct;
+  const attention = new Attention(ask.dim);
   let cache;
   if (ask.way.startsWith("resident")) {
     cache = new api.KeyValueCache(ask.dim, (v.length / k.length) * ask.dim);
