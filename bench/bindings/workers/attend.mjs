@@ -42,7 +42,7 @@ export function prepare(api, ask, q, k, v) {
 const GROUP_NS = 50_000;
 
 /** Nanoseconds of a call, of groups of calls long enough for the clock; one group of one call where `most` is 1. */
-export function time(call, now, seconds, most) {
+export function time(call, now, seconds, most, groupNs = GROUP_NS) {
   const end = now() + seconds * 1e9;
   const ns = [];
   let group = 1;
@@ -51,7 +51,7 @@ export function time(call, now, seconds, most) {
     for (let i = 0; i < group; i++) call();
     const spent = (now() - start) / group;
     ns.push(Math.round(spent));
-    if (most > 1) group = Math.max(1, Math.min(10_000, Math.ceil(GROUP_NS / Math.max(spent, 1))));
+    if (most > 1) group = Math.max(1, Math.min(10_000, Math.ceil(groupNs / Math.max(spent, 1))));
   } while (ns.length < most && now() < end);
   return ns;
 }
