@@ -65,6 +65,17 @@ def in_browser(folder: Path, browser: str) -> dict[str, Any]:
     return answers
 
 
+def failures(node: dict[str, str], pages: dict[str, Any]) -> list[str]:
+    """What did not hold; a page that found nothing tested nothing."""
+    found = [f"node {level}: {verdict}" for level, verdict in node.items() if verdict == "fail"]
+    for label, answer in pages.items():
+        tests = answer.get("found", {})
+        if not tests:
+            found.append(f"page {label}: {answer.get('fault', 'it ran no test')}")
+        found += [f"page {label}: {name}: {fault}" for name, fault in tests.items() if fault is not None]
+    return found
+
+
 def main() -> int:
     """Test everything, print one JSON object; 1 where something failed."""
     browser = os.environ.get("RVA_SMOKE_BROWSER", "chromium")
@@ -72,15 +83,10 @@ def main() -> int:
         gzipped = sizes(folder / "node_modules" / NAME)
         node = in_node(folder)
         pages = in_browser(folder, browser)
-    failures = [f"node {level}: {verdict}" for level, verdict in node.items() if verdict == "fail"]
-    for label, answer in pages.items():
-        if "fault" in answer:
-            failures.append(f"{browser} {label}: {answer['fault']}")
-        found = answer.get("found", {})
-        failures += [f"{browser} {label}: {name}: {fault}" for name, fault in found.items() if fault is not None]
+    wrong = failures(node, pages)
     levels = {label: f"{a.get('level')}, {len(a.get('found', {}))} tests" for label, a in pages.items()}
-    print(json.dumps({"gzipped": gzipped, "node": node, browser: levels, "failures": failures}, indent=2))
-    return 1 if failures else 0
+    print(json.dumps({"gzipped": gzipped, "node": node, browser: levels, "failures": wrong}, indent=2))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":
