@@ -5,7 +5,9 @@ import type { AttentionArgument, Source, Stream } from "./types.js";
 /** The signal that a call's options carry, if any. */
 export function signalOf(options: AttentionArgument | null | undefined): AbortSignal | undefined {
   if (typeof options !== "object" || options === null || Array.isArray(options) || ArrayBuffer.isView(options)) return undefined;
-  return (options as { signal?: AbortSignal | null }).signal ?? undefined;
+  const signal = (options as { signal?: AbortSignal | null }).signal ?? undefined;
+  if (signal !== undefined && typeof signal.throwIfAborted !== "function") throw kindError("signal", "an AbortSignal");
+  return signal;
 }
 
 /**

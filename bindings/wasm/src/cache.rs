@@ -40,7 +40,7 @@ impl KeyValueCache {
         let dim = count(dim, "dim")?;
         let value_dim = if is_absent(value_dim) { dim } else { count(value_dim, "valueDim")? };
         let store = Store::new(dim, value_dim, Width::read(options)?)?;
-        Ok(KeyValueCache { shared: registry::share(&CACHES, store) })
+        Ok(KeyValueCache { shared: registry::share(&CACHES, registry::Kind::Cache, store) })
     }
 
     /// Copies keys and their values behind those that are there.
@@ -156,7 +156,7 @@ impl Memory {
 
 /// The cache that an argument is; `None` if it is something else.
 pub fn find(argument: &JsValue) -> Result<Option<Memory>> {
-    Ok(registry::find(&CACHES, argument, "keys")?.map(Memory::Cache))
+    Ok(registry::find(&CACHES, registry::Kind::Cache, argument, "keys")?.map(Memory::Cache))
 }
 
 /// Attends to the buffered keys and values.

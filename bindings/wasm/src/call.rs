@@ -138,6 +138,11 @@ pub fn forward_batch(mechanism: &Mechanism, queries: &JsValue, rest: Rest<'_>) -
     Scratch::lend(|scratch| {
         let row = matrix(queries, "queries", &mut scratch.queries)?;
         let (memory, options) = rest.read(scratch)?;
+        if let (Some(own), Some(given)) = (mechanism.dim(), options.dim) {
+            if own != given {
+                return Err(WasmError::kind("dim", "the dimension of the class, or none"));
+            }
+        }
         let dim = row.or(mechanism.dim()).or(options.dim).or(memory.dim()).ok_or_else(|| {
             WasmError::kind("options", "dim, the length of one query, because the queries are flat")
         })?;

@@ -27,8 +27,18 @@ extern "C" {
     fn handle(this: &Object) -> std::result::Result<f64, JsValue>;
 }
 
+/// Which class a handle belongs to: an object of another class is not found by it.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    Cache,
+    State,
+}
+
+/// Kinds that there are; a handle is the place in a registry times this, plus the kind.
+const KINDS: usize = 2;
+
 /// Enters an object.
-pub fn share<T>(registry: &'static Registry<T>, value: T) -> Shared<T> {
+pub fn share<T>(registry: &'static Registry<T>, kind: Kind, value: T) -> Shared<T> {
     let value = Rc::new(RefCell::new(value));
     let handle = registry.with_borrow_mut(|entries| {
         let free = entries.iter().position(|entry| entry.strong_count() == 0).unwrap_or(entries.len());
@@ -36,7 +46,7 @@ pub fn share<T>(registry: &'static Registry<T>, value: T) -> Shared<T> {
             Some(entry) => *entry = Rc::downgrade(&value),
             None => entries.push(Rc::downgrade(&value)),
         }
-        free
+        free * KINDS + kind as usize
     });
     Shared { value, handle }
 }
@@ -46,6 +56,7 @@ pub fn share<T>(registry: &'static Registry<T>, value: T) -> Shared<T> {
 /// Errors: the object was freed.
 pub fn find<T>(
     registry: &'static Registry<T>,
+    kind: Kind,
     value: &JsValue,
     argument: &str,
 ) -> Result<Option<Rc<RefCell<T>>>> {
@@ -53,8 +64,8 @@ pub fn find<T>(
         return Ok(None);
     }
     let handle = value.unchecked_ref::<Object>().handle().map_err(|_| WasmError::freed(argument))?;
-    if handle.is_nan() {
+    if handle.is_nan() || handle as usize % KINDS != kind as usize {
         return Ok(None);
     }
-    Ok(registry.with_borrow(|entries| entries.get(handle as usize)?.upgrade()))
+    Ok(registry.with_borrow(|entries| entries.get(handle as usize / KINDS)?.upgrade()))
 }

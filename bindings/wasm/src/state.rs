@@ -40,7 +40,7 @@ pub fn start(mechanism: &Mechanism, query: &JsValue, options: &JsValue) -> Resul
 
 impl AttentionState {
     fn share(progress: Progress) -> Self {
-        AttentionState { shared: registry::share(&STATES, progress) }
+        AttentionState { shared: registry::share(&STATES, registry::Kind::State, progress) }
     }
 }
 
@@ -70,7 +70,7 @@ impl AttentionState {
         &self,
         #[wasm_bindgen(unchecked_param_type = "AttentionState")] other: &JsValue,
     ) -> Result<()> {
-        let other = registry::find(&STATES, other, "other")?
+        let other = registry::find(&STATES, registry::Kind::State, other, "other")?
             .ok_or_else(|| WasmError::kind("other", "an AttentionState"))?;
         // A copy, because a state may be merged with itself.
         let Progress::Started(other) = other.borrow().clone() else { return Ok(()) };
@@ -100,7 +100,9 @@ impl AttentionState {
         #[wasm_bindgen(unchecked_param_type = "Uint8Array")] bytes: &JsValue,
     ) -> Result<AttentionState> {
         let bytes = bytes.dyn_ref::<Uint8Array>().ok_or_else(|| WasmError::kind("bytes", "a Uint8Array"))?;
-        let state = attention::AttentionState::from_bytes(&bytes.to_vec())?;
+        // A detached array has no bytes, and throws at the copy.
+        let bytes = if bytes.length() > 0 { bytes.to_vec() } else { Vec::new() };
+        let state = attention::AttentionState::from_bytes(&bytes)?;
         Ok(AttentionState::share(Progress::Started(state)))
     }
 

@@ -97,6 +97,10 @@ pub fn own_vector(value: &JsValue, argument: &str) -> Result<Vec<f32>> {
 /// Copies an array behind what is there, at once and without clearing the place first.
 fn append(array: &Float32Array, argument: &str, out: &mut Vec<f32>) -> Result<usize> {
     let (start, len) = (out.len(), array.length() as usize);
+    // A detached array has no elements, and throws at the copy: past this module, which would not unwind its stack.
+    if len == 0 {
+        return Ok(0);
+    }
     if out.try_reserve(len).is_err() {
         return Err(WasmError::too_large(argument));
     }
@@ -121,7 +125,10 @@ fn converted(numbers: &Array, argument: &str) -> Result<Float32Array> {
 /// Appends one flag a key.
 pub fn mask(value: &JsValue, out: &mut Vec<bool>) -> Result<()> {
     if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
-        out.extend(bytes.to_vec().iter().map(|take| *take != 0));
+        // As above: what is detached must not be copied.
+        if bytes.length() > 0 {
+            out.extend(bytes.to_vec().iter().map(|take| *take != 0));
+        }
         return Ok(());
     }
     let needed = || WasmError::kind("mask", "a Uint8Array or an array of booleans");
