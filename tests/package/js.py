@@ -157,7 +157,8 @@ def examples() -> int:
         programs = [*(stage.NODE / "examples").iterdir(), *(stage.WASM / "node").iterdir()]
         forgotten = {path.name for path in programs} ^ set(EXAMPLES)
         wrong = [path.name for path in programs if not _prints(folder, path, EXAMPLES.get(path.name, []))]
-        found = list(snippets((stage.ROOT / "docs" / "javascript.md").read_text("utf-8")))
+        pages = (stage.ROOT / "docs" / "javascript.md", stage.NODE / "README.md")
+        found = [snippet for page in pages for snippet in snippets(page.read_text("utf-8"))]
         for index, (text, lines) in enumerate(found):
             path = folder / f"snippet_{index}.mjs"
             path.write_text(text)

@@ -13,6 +13,7 @@
  * - `unsupported`: the mechanism does not offer what an option asks for
  * - `too_large`: the sizes do not fit the address space or the memory
  * - `invalid_state`, `state_mismatch`: bytes that are no state; states of different computations
+ * - `invalid_weights`: a file of weights that cannot be used
  * - `freed`: the object's memory was given back by `free()`
  * - `type_not_specified`, `dim_not_specified`, `unknown_type`: the builder was not told what to build
  * - `unavailable`: the WebAssembly module is not loaded yet, or cannot be
@@ -32,6 +33,7 @@ export type AttentionErrorCode =
   | "too_large"
   | "invalid_state"
   | "state_mismatch"
+  | "invalid_weights"
   | "freed"
   | "type_not_specified"
   | "dim_not_specified"

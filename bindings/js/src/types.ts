@@ -213,9 +213,12 @@ export type AttentionTypeName = AttentionType | `${AttentionType}` | "cross" | "
 
 /**
  * Projections of multi-head attention: matrices of hiddenDim x hiddenDim, row-major, y = x W^T + b as in
- * torch.nn.MultiheadAttention. All biases are given or none.
+ * torch.nn.MultiheadAttention, all biases or none. Or the bytes of a safetensors file that holds them as q_proj, k_proj,
+ * v_proj and out_proj, or torch's in_proj, with `prefix` before each name: the native backend only.
  */
-export interface MultiHeadWeights {
+export type MultiHeadWeights = Projections | { safetensors: Uint8Array; prefix?: string | null };
+
+interface Projections {
   query: Matrix;
   key: Matrix;
   value: Matrix;

@@ -10,6 +10,7 @@ use napi::sys;
 
 use crate::buffer::{from_rows, from_vec};
 use crate::error::{Failure, Result};
+use crate::instance;
 use crate::js::{node, Env, Kept, Kind, Value};
 
 /// What a call computed.
@@ -241,26 +242,28 @@ fn listen(env: Env<'_>, signal: Value<'_>, job: &Job) -> Result<Listening> {
         drop(unsafe { Rc::from_raw(data.cast_const().cast::<Ticket>()) });
     })?;
     let listening = Listening { signal: signal.keep()?, listener: listener.keep()?, ticket };
-    let arguments = [env.string("abort")?, listener];
-    if let Err(failure) = signal.get(c"addEventListener").and_then(|add| add.call(signal, &arguments)) {
-        listening.forget(env);
-        return Err(failure);
+    match listening.watch(env, true) {
+        Ok(()) => Ok(listening),
+        Err(failure) => {
+            listening.forget(env);
+            Err(failure)
+        }
     }
-    Ok(listening)
 }
 
 impl Listening {
     /// Takes the listener off the signal.
     fn end(self, env: Env<'_>) {
-        let removed = self.signal.get(env).and_then(|signal| {
-            let arguments = [env.string("abort")?, self.listener.get(env)?];
-            signal.get(c"removeEventListener")?.call(signal, &arguments)
-        });
-        if removed.is_err() {
+        if self.watch(env, false).is_err() {
             // A signal whose method throws keeps a listener that knows no job.
             let _ = env.catch();
         }
         self.forget(env);
+    }
+
+    fn watch(&self, env: Env<'_>, on: bool) -> Result<()> {
+        let arguments = [self.signal.get(env)?, self.listener.get(env)?, env.boolean(on)?];
+        instance::watcher(env)?.call(env.undefined()?, &arguments).map(|_| ())
     }
 
     fn forget(self, env: Env<'_>) {

@@ -14,14 +14,13 @@ use rustc_hash::FxHashMap;
 use crate::error::{Failure, Result};
 use crate::instance;
 use crate::js::{node, Env, Kind, Value};
+use crate::types;
 
 const FLOAT32: sys::napi_typedarray_type = sys::TypedarrayType::float32_array;
 const UINT8: sys::napi_typedarray_type = sys::TypedarrayType::uint8_array;
 
 /// Elements of the array that the copier writes to.
 const SCRATCH: usize = 1 << 14;
-/// Rows whose handles live at one time.
-const ROWS_AT_ONCE: u32 = 1 << 10;
 /// Elements from which on a copy is worth sharing.
 const SHARED: usize = 1 << 12;
 /// Elements from which on it is asked whether there is memory for them: without, V8 ends the process.
@@ -34,6 +33,7 @@ const MOST: usize = if usize::BITS == 64 { u32::MAX as usize } else { (1 << 28) 
 /// Type, length and address of a typed array; `None` if it is none.
 ///
 /// Errors: its memory belongs to several threads, which may write while it is read.
+#[inline(always)]
 fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarray_type, usize, *mut u8)>> {
     let (mut kind, mut length, mut data, mut buffer) = (-1, 0, null_mut(), null_mut());
     let env = value.env().raw();
@@ -65,6 +65,7 @@ fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarr
 /// The numbers of a Float32Array, in place; `None` if it is none.
 ///
 /// No JavaScript may run while the slice is used: it could detach or resize the buffer.
+#[inline(always)]
 pub fn floats<'e>(value: Value<'e>, argument: &str) -> Result<Option<&'e [f32]>> {
     Ok(match memory(value, argument)? {
         // SAFETY: Node-API answered this address for so many aligned f32, which stay while no JavaScript runs.
@@ -195,6 +196,7 @@ pub fn from_rows<'e>(env: Env<'e>, flat: &[f32], rows: usize) -> Result<Value<'e
 /// Runs `compute` on room for a result: a new array, or the caller's `out`.
 ///
 /// `compute` must not run JavaScript. Where `out` lies over an input, it computes elsewhere first.
+#[inline(always)]
 pub fn with_result<'e>(
     env: Env<'e>,
     out: Option<Value<'e>>,
@@ -233,6 +235,7 @@ pub fn with_result<'e>(
 pub enum Data<'a> {
     /// In place: no JavaScript may run.
     Here(&'a [f32]),
+    Copied(Spare),
     Own(Vec<f32>),
     Shared(Arc<Vec<f32>>),
 }
@@ -243,6 +246,7 @@ impl Deref for Data<'_> {
     fn deref(&self) -> &[f32] {
         match self {
             Data::Here(numbers) => numbers,
+            Data::Copied(numbers) => &numbers.0,
             Data::Own(numbers) => numbers,
             Data::Shared(numbers) => numbers,
         }
@@ -267,6 +271,7 @@ impl Tensor<'_> {
         let data = match self.data {
             Data::Here(numbers) if numbers.len() >= SHARED => Data::Shared(shared_copy(numbers, argument)?),
             Data::Here(numbers) => Data::Own(copy(numbers, argument)?),
+            Data::Copied(mut numbers) => Data::Own(std::mem::take(&mut numbers.0)),
             Data::Own(numbers) => Data::Own(numbers),
             Data::Shared(numbers) => Data::Shared(numbers),
         };
@@ -281,6 +286,41 @@ impl Tensor<'_> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Room for a copy, which another call of the thread has afterwards.
+pub struct Spare(Vec<f32>);
+
+impl Spare {
+    /// Most vectors that wait for a call, and their most elements: 16 MiB each.
+    const WAITING: usize = 3;
+    const LARGEST: usize = 1 << 22;
+
+    fn of(length: usize, argument: &str) -> Result<Self> {
+        let spare = SPARES.with_borrow_mut(|spares| {
+            let fits = spares.iter().position(|spare| spare.capacity() >= length)?;
+            Some(spares.swap_remove(fits))
+        });
+        spare.map_or_else(|| room(length, argument), Ok).map(Spare)
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        let mut numbers = std::mem::take(&mut self.0);
+        if numbers.capacity() == 0 || numbers.capacity() > Self::LARGEST {
+            return;
+        }
+        numbers.clear();
+        // At the end of a thread there may be nowhere to wait.
+        let _ = SPARES.try_with(|spares| {
+            let mut spares = spares.borrow_mut();
+            if spares.len() == Self::WAITING {
+                spares.remove(0);
+            }
+            spares.push(numbers);
+        });
     }
 }
 
@@ -302,6 +342,8 @@ fn room<T>(length: usize, argument: &str) -> Result<Vec<T>> {
 type Copies = FxHashMap<(usize, usize), Weak<Vec<f32>>>;
 
 thread_local! {
+    /// Room that earlier calls copied to: new room costs as much as the copy.
+    static SPARES: RefCell<Vec<Vec<f32>>> = RefCell::default();
     /// Copies that calls in flight read.
     static COPIES: RefCell<Copies> = RefCell::default();
 }
@@ -335,7 +377,7 @@ fn same_bits(a: &[f32], b: &[f32]) -> bool {
 /// arrays that were read before. So all rows are read first, and arrays are viewed when no JavaScript follows.
 pub enum Source<'e> {
     Flat(Value<'e>),
-    Copied(Vec<f32>, Option<usize>),
+    Copied(Spare, Option<usize>),
 }
 
 impl<'e> Source<'e> {
@@ -351,8 +393,8 @@ impl<'e> Source<'e> {
         let env = value.env();
         let (rows, width) = (env.array(1)?, value.length()? as usize);
         rows.set_element(0, value)?;
-        let mut numbers = room(width, argument)?;
-        match copy_elements(rows, width, 1, c"number", &mut numbers)? {
+        let mut numbers = Spare::of(width, argument)?;
+        match copy_elements(rows, c"numbers", width, width, &mut numbers.0)? {
             None => Ok(Source::Copied(numbers, None)),
             Some(_) => Err(Failure::kind(argument, NEEDED)),
         }
@@ -369,19 +411,17 @@ impl<'e> Source<'e> {
         }
         let count = value.length()?;
         if count == 0 {
-            return Ok(Source::Copied(Vec::new(), None));
+            return Ok(Source::Copied(Spare(Vec::new()), None));
         }
         let first = value.element(0)?;
-        if let Some(row) = floats(first, argument)? {
-            return typed_rows(value, count, row.len(), argument);
-        }
-        if !first.is_array() {
-            return Err(Failure::kind(argument, NEEDED));
-        }
-        let width = first.length()? as usize;
+        let width = match first.is_typed_array() {
+            true => types::count(first.get(c"length")?, argument)?,
+            false if first.is_array() => first.length()? as usize,
+            false => return Err(Failure::kind(argument, NEEDED)),
+        };
         let total = width.checked_mul(count as usize);
-        let mut numbers = room(total.unwrap_or(usize::MAX), argument)?;
-        match copy_elements(value, width, count as usize, c"number", &mut numbers)? {
+        let mut numbers = Spare::of(total.unwrap_or(usize::MAX), argument)?;
+        match copy_elements(value, c"numbers", width, total.unwrap_or(usize::MAX), &mut numbers.0)? {
             None => Ok(Source::Copied(numbers, Some(width))),
             Some(row) => Err(ragged(argument, row, width)),
         }
@@ -390,7 +430,7 @@ impl<'e> Source<'e> {
     /// The numbers. No JavaScript may run while they are used.
     pub fn view(self, argument: &str) -> Result<Tensor<'e>> {
         Ok(match self {
-            Source::Copied(numbers, width) => Tensor { data: Data::Own(numbers), width },
+            Source::Copied(numbers, width) => Tensor { data: Data::Copied(numbers), width },
             Source::Flat(value) => match floats(value, argument)? {
                 Some(numbers) => numbers.into(),
                 None => return Err(Failure::kind(argument, "a Float32Array, not another typed array")),
@@ -404,61 +444,38 @@ fn ragged(argument: &str, row: usize, width: usize) -> Failure {
     Failure::kind(argument, &format!("rows of {width} numbers as the first one, row {row} is not"))
 }
 
-/// Float32Arrays of one length.
-fn typed_rows<'e>(rows: Value<'e>, count: u32, width: usize, argument: &str) -> Result<Source<'e>> {
-    let total = width.checked_mul(count as usize);
-    let mut numbers = room(total.unwrap_or(usize::MAX), argument)?;
-    for start in (0..count).step_by(ROWS_AT_ONCE as usize) {
-        rows.env().scope(|| {
-            for index in start..count.min(start.saturating_add(ROWS_AT_ONCE)) {
-                match floats(rows.element(index)?, argument)? {
-                    Some(row) if row.len() == width => numbers.extend_from_slice(row),
-                    _ => return Err(ragged(argument, index as usize, width)),
-                }
-            }
-            Ok(())
-        })?;
-    }
-    Ok(Source::Copied(numbers, Some(width)))
-}
-
-/// Elements of one JavaScript type out of `count` arrays of `width`; answers the row that is not so.
+/// `total` elements out of an array, by a function of copier.js; answers the index of what is of the wrong kind.
 fn copy_elements(
-    rows: Value<'_>,
+    array: Value<'_>,
+    function: &CStr,
     width: usize,
-    count: usize,
-    kind: &CStr,
+    total: usize,
     numbers: &mut Vec<f32>,
 ) -> Result<Option<usize>> {
-    let env = rows.env();
-    let copier = instance::copier(env)?;
-    let kind = env.string(kind.to_str().unwrap_or_default())?;
-    let width_value = env.number(width as f64)?;
-    let total = width * count;
+    let env = array.env();
+    let copier = instance::copier(env)?.get(function)?;
+    let (this, width) = (env.undefined()?, env.number(width as f64)?);
+    let copy_some = |scratch: Value<'_>, numbers: &mut Vec<f32>| {
+        let done = numbers.len();
+        let copied = copier.call(this, &[array, env.number(done as f64)?, width, scratch])?;
+        let copied = copied.as_number().unwrap_or(0.0);
+        if copied < 0.0 {
+            return Ok(Some((-1.0 - copied) as usize));
+        }
+        // Read again after JavaScript ran, which may even have detached it.
+        let scratch = floats(scratch, "scratch")?.unwrap_or_default();
+        let count = (copied as usize).min(total - done).min(scratch.len());
+        numbers.extend_from_slice(scratch.get(..count).unwrap_or_default());
+        // Nothing more: the array grew shorter while it was read.
+        Ok((count == 0).then_some(0))
+    };
     instance::with_scratch(
         env,
         || Ok(zeros(env, SCRATCH)?.0),
         |scratch| {
             while numbers.len() < total {
-                let done = numbers.len();
-                let copied = env.scope(|| {
-                    let (row, column) =
-                        (env.number((done / width) as f64)?, env.number((done % width) as f64)?);
-                    let arguments = [rows, row, column, width_value, kind, scratch];
-                    let copied = copier.call(env.undefined()?, &arguments)?.as_number().unwrap_or(0.0);
-                    if copied > 0.0 {
-                        // Read again after JavaScript ran, which may even have detached it.
-                        let scratch = floats(scratch, "scratch")?.unwrap_or_default();
-                        numbers.extend(scratch.iter().take(copied as usize).take(total - done));
-                    }
-                    Ok(copied)
-                })?;
-                if copied < 0.0 {
-                    return Ok(Some((-1.0 - copied) as usize));
-                }
-                if numbers.len() == done {
-                    // The array grew shorter while it was read.
-                    return Ok(Some(done / width));
+                if let Some(wrong) = env.scope(|| copy_some(scratch, numbers))? {
+                    return Ok(Some(wrong));
                 }
             }
             Ok(None)
@@ -482,11 +499,9 @@ pub fn mask(value: Value<'_>) -> Result<Vec<bool>> {
     if value.kind() != Kind::Object || !value.is_array() {
         return Err(Failure::kind("mask", NEEDED));
     }
-    let env = value.env();
-    let (rows, width) = (env.array(1)?, value.length()? as usize);
-    rows.set_element(0, value)?;
-    let mut numbers = room(width, "mask")?;
-    match copy_elements(rows, width, 1, c"boolean", &mut numbers)? {
+    let length = value.length()? as usize;
+    let mut numbers = room(length, "mask")?;
+    match copy_elements(value, c"flags", 1, length, &mut numbers)? {
         None => Ok(numbers.iter().map(|number| *number != 0.0).collect()),
         Some(_) => Err(Failure::kind("mask", NEEDED)),
     }

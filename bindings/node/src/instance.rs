@@ -15,28 +15,10 @@ pub struct Instance {
     error_class: RefCell<Option<Kept>>,
     state_class: RefCell<Option<Kept>>,
     copier: RefCell<Option<Kept>>,
+    watcher: RefCell<Option<Kept>>,
     /// A Float32Array that the copier writes to; away while one runs.
     scratch: Cell<Option<Kept>>,
 }
-
-/// Copies numbers or booleans out of arrays: through Node-API each element would cost 40 ns and more, here 1 ns.
-///
-/// From column `column` of row `row` on, until `out` is full or the rows are. Answers how many elements it copied, or
-/// -1 minus the index of a row that is not `width` elements of the type.
-const COPIER: &str = r#"(rows, row, column, width, type, out) => {
-  let at = 0;
-  for (; row < rows.length; row++, column = 0) {
-    const elements = rows[row];
-    if (elements === null || typeof elements !== "object" || elements.length !== width) return -1 - row;
-    for (; column < width; column++) {
-      if (at === out.length) return at;
-      const element = elements[column];
-      if (typeof element !== type) return -1 - row;
-      out[at++] = element;
-    }
-  }
-  return at;
-}"#;
 
 /// Attaches an instance to a new environment.
 pub fn create(env: Env<'_>) -> Result<()> {
@@ -82,15 +64,28 @@ pub fn set_state_class(class: Value<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The function of [`COPIER`].
+/// The functions of copier.js.
 pub fn copier(env: Env<'_>) -> Result<Value<'_>> {
-    let instance = get(env)?;
-    if let Some(kept) = &*instance.copier.borrow() {
+    once(env, &get(env)?.copier, || env.run(include_str!("copier.js"))?.call(env.undefined()?, &[]))
+}
+
+/// The function of signals.js: (signal, function to call when it aborts, true to begin and false to end).
+pub fn watcher(env: Env<'_>) -> Result<Value<'_>> {
+    once(env, &get(env)?.watcher, || env.run(include_str!("signals.js"))?.call(env.undefined()?, &[]))
+}
+
+/// What is kept, or what `make` makes of it the first time.
+fn once<'e>(
+    env: Env<'e>,
+    place: &RefCell<Option<Kept>>,
+    make: impl FnOnce() -> Result<Value<'e>>,
+) -> Result<Value<'e>> {
+    if let Some(kept) = &*place.borrow() {
         return kept.get(env);
     }
-    let copier = env.run(COPIER)?;
-    instance.copier.replace(Some(copier.keep()?));
-    Ok(copier)
+    let made = make()?;
+    place.replace(Some(made.keep()?));
+    Ok(made)
 }
 
 /// Lends `work` the scratch array, or one of `make` where it is in use: JavaScript may call from inside a copy.

@@ -97,6 +97,10 @@ impl<'e> Env<'e> {
         self.made(|raw| node!(napi_create_string_utf8(self.raw, start, length, raw)))
     }
 
+    pub fn boolean(self, flag: bool) -> Result<Value<'e>> {
+        self.made(|raw| node!(napi_get_boolean(self.raw, flag, raw)))
+    }
+
     pub fn array(self, length: usize) -> Result<Value<'e>> {
         self.made(|raw| node!(napi_create_array_with_length(self.raw, length, raw)))
     }

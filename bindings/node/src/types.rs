@@ -107,6 +107,7 @@ pub struct Asked<'e> {
 impl<'e> Asked<'e> {
     /// The arguments from `first` on: methods.js takes them out of what the caller gave. The first is a number whose
     /// bits say which of the others are given.
+    #[inline(always)]
     pub fn read(arguments: &Arguments<'e>, first: usize) -> Result<Self> {
         let given = integer(arguments.get(first), "options")?;
         let mut asked = Asked { cache: given & 128 != 0, ..Asked::default() };

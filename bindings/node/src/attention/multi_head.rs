@@ -92,15 +92,12 @@ impl<'e> Config<'e> {
     }
 }
 
-/// The bytes of a safetensors file, or the matrices by name.
+/// A safetensors file and the prefix of its names, or the matrices by name.
 fn read_weights(value: Value<'_>, hidden_dim: usize) -> Result<MultiHeadWeights> {
     const KNOWN: &str =
         "safetensors, prefix, query, key, value, output, queryBias, keyBias, valueBias, outputBias";
     const PARTS: [&str; 8] =
         ["query", "key", "value", "output", "queryBias", "keyBias", "valueBias", "outputBias"];
-    if value.is_typed_array() {
-        return from_file(value, "");
-    }
     let (mut file, mut prefix, mut parts) = (None, String::new(), [None; PARTS.len()]);
     each(value, "weights", KNOWN, |name, value| {
         let there = Some(value).filter(|value| !value.is_absent());
@@ -116,6 +113,7 @@ fn read_weights(value: Value<'_>, hidden_dim: usize) -> Result<MultiHeadWeights>
         return from_file(file, &prefix);
     }
     let sources = PARTS.iter().zip(parts).map(|(name, part)| match part {
+        Some(part) if name.ends_with("Bias") => Source::vector(part, name).map(Some),
         Some(part) => Source::matrix(part, name).map(Some),
         None => Ok(None),
     });
@@ -141,9 +139,8 @@ fn read_weights(value: Value<'_>, hidden_dim: usize) -> Result<MultiHeadWeights>
 }
 
 fn from_file(value: Value<'_>, prefix: &str) -> Result<MultiHeadWeights> {
-    let bytes = buffer::bytes(value, "weights")?;
-    let bytes =
-        bytes.ok_or_else(|| Failure::kind("weights", "the bytes of a safetensors file as a Uint8Array"))?;
+    let bytes = buffer::bytes(value, "safetensors")?;
+    let bytes = bytes.ok_or_else(|| Failure::kind("safetensors", "the bytes of a file as a Uint8Array"))?;
     MultiHeadWeights::from_safetensors(&bytes, prefix).map_err(|error| Failure::about(error, "weights"))
 }
 
