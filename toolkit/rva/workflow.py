@@ -298,7 +298,15 @@ def _place(root: Path, table: Matrix, whole: Plan, selected: set[str]) -> Manife
 
 
 # What a word of a smoke command stands for, and the tool that brings it.
-_PROGRAMS = {"python": "wasmtime", "node": "node", "npm": "npm", "dev": "dev", "package": "package", "server": "server"}
+_PROGRAMS = {
+    "python": "wasmtime",
+    "node": "node",
+    "npm": "npm",
+    "dev": "dev",
+    "package": "package",
+    "python-binding": "python-binding",
+    "server": "server",
+}
 
 
 def _smoke(
