@@ -21,6 +21,7 @@ pub struct AttentionState {
 }
 
 /// The core wants to know the width of the values at the start; here the first piece tells it.
+#[allow(clippy::large_enum_variant)] // The large variant is the one that nearly all are, and they are few.
 #[derive(Debug, Clone)]
 enum Progress {
     Waiting { mechanism: Mechanism, query: Vec<f32>, options: CallOptions },
