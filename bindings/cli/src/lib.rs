@@ -40,8 +40,45 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Tells an error, in colour where stderr shows it.
+/// Columns of a line on a terminal.
+pub const WIDTH: usize = 80;
+
+/// Tells an error; on a terminal in colour and in lines that fit.
 fn report(error: &error::Error) {
+    use std::io::IsTerminal;
     let style = anstyle::AnsiColor::Red.on_default().bold();
-    anstream::eprintln!("{style}error:{style:#} {error}");
+    let mut text = format!("error: {error}");
+    if std::io::stderr().is_terminal() {
+        text = text.lines().map(|line| wrapped(line, WIDTH)).collect::<Vec<_>>().join("\n");
+    }
+    let text = text.strip_prefix("error:").unwrap_or(&text);
+    anstream::eprintln!("{style}error:{style:#}{text}");
+}
+
+/// A line broken at its blanks; a word that is too long stays whole.
+fn wrapped(line: &str, width: usize) -> String {
+    let (mut text, mut column) = (String::new(), 0);
+    for word in line.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            text += "\n  ";
+            column = 2;
+        } else if !text.is_empty() {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += length;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn lines_are_broken_at_blanks() {
+        assert_eq!(super::wrapped("a bc def", 5), "a bc\n  def");
+        assert_eq!(super::wrapped("  a longer word", 9), "  a\n  longer\n  word");
+        assert_eq!(super::wrapped("unbreakable", 5), "unbreakable");
+    }
 }

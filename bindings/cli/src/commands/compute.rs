@@ -283,6 +283,9 @@ fn save(given: &Arguments, result: &[f32], shape: &[usize]) -> Result<()> {
         None => ("-", given.format.unwrap_or(Format::Raw)),
     };
     let mut writer = Writer::create(path, format, Dtype::F32, shape, "result")?;
+    if path == "-" && io::stdout().is_terminal() {
+        writer = writer.within(crate::WIDTH);
+    }
     writer.push(result)?;
     writer.finish()
 }

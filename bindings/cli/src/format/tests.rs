@@ -196,3 +196,16 @@ fn a_file_that_cannot_be_written_leaves_nothing() {
     drop(Writer::create(&path, Format::Npy, Dtype::F32, &[2], "x").unwrap());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn lines_of_json_can_be_kept_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json").to_string_lossy().into_owned();
+    let data: Vec<f32> = (0..60).map(|i| 1.0 / (i as f32 + 1.0)).collect();
+    let mut writer = Writer::create(&path, Format::Json, Dtype::F32, &[2, 30], "x").unwrap().within(40);
+    writer.push(&data).unwrap();
+    writer.finish().unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.lines().all(|line| line.len() <= 40) && text.lines().count() > 10, "{text}");
+    assert_eq!(open(&path, "input", &Choice::default()).unwrap().load().unwrap(), data);
+}

@@ -15,6 +15,9 @@ pub struct Writer {
     dtype: Dtype,
     shape: Vec<usize>,
     written: usize,
+    /// Columns that a line of text may have, and has.
+    width: Option<usize>,
+    column: usize,
 }
 
 enum Out {
@@ -36,7 +39,8 @@ impl Writer {
             }
         };
         let out = out.map_err(|source| failed(path, source))?;
-        let mut writer = Writer { out, format, dtype, shape: shape.to_vec(), written: 0 };
+        let mut writer =
+            Writer { out, format, dtype, shape: shape.to_vec(), written: 0, width: None, column: 0 };
         let bytes = element_count(shape).unwrap_or(0) * dtype.size();
         let header = match format {
             Format::Npy => npy::header(shape, dtype),
@@ -51,6 +55,12 @@ impl Writer {
         };
         writer.raw(&header)?;
         Ok(writer)
+    }
+
+    /// Breaks lines of JSON so that they have at most so many columns.
+    pub fn within(mut self, width: usize) -> Self {
+        self.width = Some(width);
+        self
     }
 
     /// The next numbers.
@@ -77,9 +87,21 @@ impl Writer {
 
     fn text<T>(&mut self, numbers: &[T], print: impl Fn(&T) -> String) -> Result<()> {
         for number in numbers {
-            let before = self.before();
+            let number = print(number);
+            let mut before = self.before();
+            // What may follow: a comma, or all closing brackets.
+            let after = self.shape.len();
+            if before == ", "
+                && self.width.is_some_and(|width| self.column + 2 + number.len() + after > width)
+            {
+                before = format!(",\n{}", " ".repeat(after));
+            }
+            self.column = match before.rsplit_once('\n') {
+                Some((_, last)) => last.len(),
+                None => self.column + before.len(),
+            } + number.len();
             self.raw(before.as_bytes())?;
-            self.raw(print(number).as_bytes())?;
+            self.raw(number.as_bytes())?;
             self.written += 1;
             let after = self.after();
             self.raw(after.as_bytes())?;

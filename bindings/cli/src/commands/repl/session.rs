@@ -235,7 +235,7 @@ impl Session {
         Ok(match far {
             None => "nothing to compare\n".to_owned(),
             Some((place, far)) => format!(
-                "{same} of {} numbers are equal; the largest difference is {far:e}, of element {place}\n",
+                "{same} of {} numbers are equal; the largest difference is {far:.2e}, of element {place}\n",
                 x.len()
             ),
         })
