@@ -55,15 +55,17 @@ fn report(error: &error::Error) {
     anstream::eprintln!("{style}error:{style:#}{text}");
 }
 
-/// A line broken at its blanks; a word that is too long stays whole.
+/// A line broken at its blanks; its indentation stays, and so does a word that is too long.
 fn wrapped(line: &str, width: usize) -> String {
-    let (mut text, mut column) = (String::new(), 0);
-    for word in line.split(' ') {
+    let words = line.trim_start();
+    let mut text = line.strip_suffix(words).unwrap_or_default().to_owned();
+    let mut column = text.len();
+    for (index, word) in words.split(' ').enumerate() {
         let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
+        if index > 0 && column + 1 + length > width {
             text += "\n  ";
             column = 2;
-        } else if !text.is_empty() {
+        } else if index > 0 {
             text.push(' ');
             column += 1;
         }

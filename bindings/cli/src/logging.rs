@@ -1,7 +1,5 @@
 //! Messages on stderr, as `[logging]` wants them.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Logging};
@@ -19,13 +17,15 @@ pub enum Style {
 pub fn start(logging: &Logging, style: Style) {
     // The level was checked when the configuration was read.
     let filter = EnvFilter::try_new(&logging.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    // Errors are in colour, log lines never: the subscriber's own colours want a feature that is left out, and it
+    // complains at every start of one that asks for them without it.
+    let base =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
     let _ = match (logging.format, style) {
         (LogFormat::Json, _) => base.json().flatten_event(true).try_init(),
-        (LogFormat::Text, Style::Dated) => base.with_ansi(colour).try_init(),
+        (LogFormat::Text, Style::Dated) => base.try_init(),
         (LogFormat::Text, Style::Plain) => {
-            base.with_ansi(colour).without_time().with_level(false).with_target(false).try_init()
+            base.without_time().with_level(false).with_target(false).try_init()
         }
     };
 }
