@@ -35,7 +35,7 @@ pub fn open(mut input: Box<dyn Input>, length: u64, choice: &Choice<'_>) -> Pars
     let offset = text_at + text_length;
     let tensor = Tensor::in_file(input, length, offset, dtype, big_endian, header.shape)?;
     if header.fortran {
-        tensor.from_fortran()
+        tensor.in_c_order()
     } else {
         Ok(tensor)
     }

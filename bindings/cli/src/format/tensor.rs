@@ -74,7 +74,7 @@ impl Tensor {
     }
 
     /// The same numbers in C order, of a tensor whose first index runs fastest.
-    pub(super) fn from_fortran(mut self) -> Parsed<Tensor> {
+    pub(super) fn in_c_order(mut self) -> Parsed<Tensor> {
         if self.shape.iter().filter(|size| **size > 1).count() < 2 {
             return Ok(self);
         }

@@ -12,11 +12,28 @@ use super::forms::Answer;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tensors {
     /// Each in a buffer of its own.
-    Apart { queries: Vec<f32>, keys: Vec<f32>, values: Vec<f32> },
+    Apart {
+        /// Row by row.
+        queries: Vec<f32>,
+        /// Row by row.
+        keys: Vec<f32>,
+        /// Row by row.
+        values: Vec<f32>,
+    },
     /// Queries, keys and values one after the other.
-    Joined { data: Vec<f32>, queries: usize, keys: usize },
+    Joined {
+        /// All of them.
+        data: Vec<f32>,
+        /// Numbers that are queries.
+        queries: usize,
+        /// Numbers that are keys.
+        keys: usize,
+    },
     /// Rows that attend over each other.
-    Own { rows: Vec<f32> },
+    Own {
+        /// Row by row.
+        rows: Vec<f32>,
+    },
 }
 
 impl Tensors {
@@ -57,11 +74,17 @@ pub struct Limits {
 /// A computation that is ready to run.
 #[derive(Debug)]
 pub struct Call {
+    /// The mechanism with its parameters.
     pub attention: Box<dyn Attention>,
+    /// What it attends from and to.
     pub tensors: Tensors,
+    /// Length of a query.
     pub dim: usize,
+    /// Keys that take part.
     pub mask: Option<Vec<bool>>,
+    /// How many of the best keys count; all, if there is no number.
     pub neighbors: Option<usize>,
+    /// Whether a query sees only the keys before it.
     pub causal: bool,
     /// Name of the field that holds the queries.
     pub field: &'static str,

@@ -148,7 +148,11 @@ mod tests {
         static LEFT: AtomicUsize = AtomicUsize::new(0);
         let (pool, go) = held(4);
         tokio::task::yield_now().await;
-        let count = |counter: &'static AtomicUsize| move || drop(counter.fetch_add(1, Ordering::SeqCst));
+        let count = |counter: &'static AtomicUsize| {
+            move || {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        };
         let done = count(&DONE);
         let patient = pool.run(Admission::Now, move |_| done(), count(&LEFT));
         let gone = tokio::time::timeout(Duration::from_millis(20), patient).await;

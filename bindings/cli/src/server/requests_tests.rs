@@ -228,5 +228,5 @@ fn parts_cover_all_queries_once() {
     let all: Vec<Range<usize>> = parts(7, 3).collect();
     assert_eq!(all, [0..3, 3..6, 6..7]);
     assert_eq!(parts(2, 0).count(), 2);
-    assert_eq!(parts(2, usize::MAX).collect::<Vec<_>>(), [0..2]);
+    assert!(parts(2, usize::MAX).eq(std::iter::once(0..2)));
 }
