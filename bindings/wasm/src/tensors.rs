@@ -10,6 +10,12 @@ extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = Number, js_name = isFinite)]
     static IS_FINITE: Function;
 
+    /// As Float32Array's, but what it throws, as for a detached array, comes back in place of passing this module.
+    #[wasm_bindgen(extends = Float32Array)]
+    type Target;
+    #[wasm_bindgen(method, catch, js_name = set)]
+    fn fill(this: &Target, source: &Float32Array) -> std::result::Result<(), JsValue>;
+
     type List;
     #[wasm_bindgen(method)]
     fn every(this: &List, test: &Function) -> bool;
@@ -97,18 +103,20 @@ pub fn own_vector(value: &JsValue, argument: &str) -> Result<Vec<f32>> {
 /// Copies an array behind what is there, at once and without clearing the place first.
 fn append(array: &Float32Array, argument: &str, out: &mut Vec<f32>) -> Result<usize> {
     let (start, len) = (out.len(), array.length() as usize);
-    // A detached array has no elements, and throws at the copy: past this module, which would not unwind its stack.
     if len == 0 {
         return Ok(0);
     }
     if out.try_reserve(len).is_err() {
         return Err(WasmError::too_large(argument));
     }
-    // SAFETY: there is room for `len` more elements, and the copy initializes as many.
-    unsafe {
-        array.raw_copy_to_ptr(out.as_mut_ptr().add(start));
-        out.set_len(start + len);
+    // SAFETY: there is room for `len` more elements; nothing allocates while the view is used.
+    let place = unsafe { Float32Array::view_mut_raw(out.as_mut_ptr().add(start), len) };
+    // An optimized getter may still tell the length that a detached array had.
+    if place.unchecked_ref::<Target>().fill(array).is_err() {
+        return Err(WasmError::kind(argument, "an array that is not detached"));
     }
+    // SAFETY: the copy initialized as many elements.
+    unsafe { out.set_len(start + len) };
     Ok(len)
 }
 

@@ -116,7 +116,8 @@ fn in_batches(
     };
     // What the core refuses it is to refuse as a whole, and a training pass draws its numbers by query.
     let one_call = !fits || !whole_mask || !values.len().is_multiple_of(n) || options.training.is_some();
-    if one_call || m <= batch_size || (options.causal && n < m) {
+    // In causal order the keys that a query sees are divided as the whole is: batches would give other bits (D50).
+    if one_call || m <= batch_size || options.causal {
         return Ok(done(attention.forward_batch(queries, dim, keys, values, options)?, m, 1));
     }
     let width = values.len() / n;
@@ -129,14 +130,10 @@ fn in_batches(
     let mut batches = 0;
     for first in (0..m).step_by(batch_size) {
         let end = m.min(first + batch_size);
-        // In causal order the batch's last query sees this many keys, and the core aligns at the end (D47).
-        let seen = if options.causal { n - m + end } else { n };
-        let part =
-            Inputs::new(&queries[first * dim..end * dim], dim, &keys[..seen * dim], &values[..seen * width]);
-        let options = Options { mask: options.mask.map(|mask| &mask[..seen]), ..*options };
+        let part = Inputs::new(&queries[first * dim..end * dim], dim, keys, values);
         let out = &mut result[first * width..end * width];
         attention
-            .forward_into(&part, &options, &mut workspace, out)
+            .forward_into(&part, options, &mut workspace, out)
             .map_err(|error| shifted(error, first, dim, width))?;
         batches += 1;
         progress.reached(end);
