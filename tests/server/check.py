@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from faults import drain, second_signal, slow
 from running import ROOT, Failed, program, serving
+from strain import drain, second_signal, slow
 
 HERE = Path(__file__).resolve().parent
 

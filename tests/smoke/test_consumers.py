@@ -1,6 +1,7 @@
 """Shows each consumer red: on wrong expectations, kind by kind, and on a damaged artifact.
 
-The artifacts are those of dist/ for this machine; a consumer whose artifact was not built is skipped, and says so.
+The artifacts are those of dist/ for this machine. A consumer whose artifact was not built is skipped, and says so;
+with RVA_SMOKE_PYTHON, the interpreter that runs the consumers as the check does, that fails.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 DIST = Path(os.environ.get("RVA_SMOKE_DIST") or ROOT / "dist")
+PYTHON = os.environ.get("RVA_SMOKE_PYTHON")
 VECTORS = ROOT / "tests" / "vectors" / "attention.json"
 TRIPLE = {
     ("Linux", "x86_64"): "x86_64-unknown-linux-gnu",
@@ -29,6 +31,10 @@ TRIPLE = {
     ("Darwin", "x86_64"): "x86_64-apple-darwin",
     ("Darwin", "arm64"): "aarch64-apple-darwin",
 }.get((platform.system(), platform.machine()), "none")
+
+
+def _lacks(what: str) -> NoReturn:
+    pytest.fail(what) if PYTHON else pytest.skip(what)
 
 
 def _load(name: str) -> Any:
@@ -58,17 +64,17 @@ class Consumer:
     def folder(self) -> Path:
         found = [path for path in DIST.glob(f"*/{self.row}") if path.is_dir()]
         if not found:
-            pytest.skip(f"{self.row} is not in dist/")
+            _lacks(f"{self.row} is not in dist/")
         return found[0]
 
     def run(self, folder: Path, vectors: Path) -> tuple[int, dict[str, Any] | None]:
         """The exit code and the verdict, if there is one."""
-        launcher = [sys.executable] if self.script.endswith(".py") else ["node"]
-        if shutil.which(launcher[0]) is None:
-            pytest.skip(f"{launcher[0]} was not found")
-        if "wasi" in self.script and importlib.util.find_spec("wasmtime") is None:
-            pytest.skip("the Python package wasmtime is not installed")
-        command = [*launcher, str(HERE / self.script), str(folder), str(vectors)]
+        launcher = (PYTHON or sys.executable) if self.script.endswith(".py") else "node"
+        if shutil.which(launcher) is None:
+            _lacks(f"{launcher} was not found")
+        if "wasi" in self.script and not PYTHON and importlib.util.find_spec("wasmtime") is None:
+            _lacks("the Python package wasmtime is not installed")
+        command = [launcher, str(HERE / self.script), str(folder), str(vectors)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
         lines = done.stdout.strip().splitlines()
         return done.returncode, json.loads(lines[-1]) if lines and lines[-1].startswith("{") else None
@@ -162,7 +168,7 @@ def test_missing_results_fail(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_javascript_judges_alike(tmp_path: Path) -> None:
     if shutil.which("node") is None:
-        pytest.skip("node was not found")
+        _lacks("node was not found")
     program = "const c = require(process.argv[1]); c.replay(JSON.parse(process.argv[2]), () => Float64Array.from(JSON.parse(process.argv[3])));"
 
     def exit_code(outputs: list[list[float]], got: str) -> int:

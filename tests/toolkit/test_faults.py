@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-COMMAND = Path(__file__).resolve().parents[1] / "faults" / "faults.py"
+COMMAND = Path(__file__).resolve().parents[1] / "faults" / "runs.py"
 WHOLE, HALF = b"whole file", b"whole"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -279,3 +280,18 @@ def test_the_launchers_are_a_few_lines(root: Path) -> None:
     for name in ("scripts/build-all.sh", "scripts/build-wasm.sh"):
         text = (root / name).read_text("utf-8")
         assert re.search(r"^exec .*rva\S* build\b.*\"\$@\"", text, re.MULTILINE), name
+
+
+def twins(paths: list[Path]) -> list[str]:
+    """Module names that more than one file has."""
+    counted = Counter(path.stem for path in paths if not path.stem.startswith(("test_", "conftest", "__")))
+    return sorted(name for name, count in counted.items() if count > 1)
+
+
+def test_scripts_that_import_each_other_differ_in_name(root: Path) -> None:
+    """Scripts are imported from the search path: of two of one name, which is found depends on what ran before."""
+    scripts = [path for folder in ("tests", "bench") for path in sorted((root / folder).rglob("*.py"))]
+    assert len(scripts) > 50
+    loose = [p for p in scripts if "node_modules" not in p.parts and not (p.parent / "__init__.py").exists()]
+    assert twins(loose) == []
+    assert twins([Path("a/cli.py"), Path("b/cli.py"), Path("a/test_c.py"), Path("b/test_c.py")]) == ["cli"]

@@ -9,9 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "server"))
 import check
-import faults
 import running
 import soak
+import strain
 
 OVERLOAD: dict[str, object] = {
     "statuses": {"200": 9, "503": 90},
@@ -48,8 +48,8 @@ DRAIN = {"whole": 9, "torn": 0, "answered": 9, "exit": 0}
     ],
 )
 def test_overload_is_judged(change: dict[str, object]) -> None:
-    assert faults.judge_overload(OVERLOAD, True) == []
-    assert len(faults.judge_overload(OVERLOAD | change, True)) == 1
+    assert strain.judge_overload(OVERLOAD, True) == []
+    assert len(strain.judge_overload(OVERLOAD | change, True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_overload_is_judged(change: dict[str, object]) -> None:
     ],
 )
 def test_slow_clients_are_judged(change: dict[str, object]) -> None:
-    assert faults.judge_slow(SLOW, True) == []
-    assert len(faults.judge_slow(SLOW | change, True)) == 1
+    assert strain.judge_slow(SLOW, True) == []
+    assert len(strain.judge_slow(SLOW | change, True)) == 1
 
 
 @pytest.mark.parametrize("change", [{"torn": 1}, {"answered": 10}, {"exit": 7}, {"whole": 0, "answered": 0}])
 def test_lost_answers_are_seen(change: dict[str, int]) -> None:
-    assert faults.judge_drain(DRAIN) == []
-    assert len(faults.judge_drain(DRAIN | change)) == 1
+    assert strain.judge_drain(DRAIN) == []
+    assert len(strain.judge_drain(DRAIN | change)) == 1
 
 
 def test_findings_of_the_description_are_seen() -> None:

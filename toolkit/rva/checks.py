@@ -10,7 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from rva import files, shell
+from rva import files, host, shell
 from rva.errors import Interrupted, RvaError, ToolError
 from rva.log import Log
 from rva.model import Check
@@ -35,18 +35,14 @@ class TestReport(Struct, frozen=True):
 
 def not_run(check: Check, env: Mapping[str, str]) -> Verdict | None:
     """The verdict on a check for which this system lacks a program, such as an emulator."""
-    lacking = [name for name in check.system if shutil.which(name, path=env.get("PATH")) is None]
-    if not lacking:
-        return None
-    return Verdict(
-        check.stage, check.name, "not-run", reason=f"{lacking[0]} was not found; `rva setup --system` installs it"
-    )
+    reason = host.lacking(check.system, env.get("PATH"))
+    return Verdict(check.stage, check.name, "not-run", reason=reason) if reason else None
 
 
 def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log) -> Verdict:
     """Run one check; a program that is absent makes it fail, never pass."""
     log.detail(f"{check.stage}: {check.name}")
-    argv = [part for word in check.argv for part in _fill(word, programs)]
+    argv = shell.filled(check.argv, programs)
     record = root / ".rva" / "logs" / f"check-{check.name}.log"
     files.remove(record)
     started = time.monotonic()
@@ -71,13 +67,3 @@ def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Ma
     spent = round(time.monotonic() - started, 1)
     log.say(f"{log.paint('pass', '32')}  {check.name}  {spent} s")
     return Verdict(check.stage, check.name, "pass", spent)
-
-
-def _fill(word: str, programs: Mapping[str, Sequence[str]]) -> list[str]:
-    """{python} becomes a command; {dev}/ruff a path in the linters' environment."""
-    if word.startswith("{") and "}" in word:
-        name, rest = word[1:].split("}", 1)
-        if name in programs:
-            *before, last = programs[name]
-            return [*before, last + rest]
-    return [word]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -19,6 +21,8 @@ _CPUS = {
     "armv7l": "armv7",
     "armv8l": "armv7",
 }
+# Where systems keep what is not on PATH: Debian's wine, and the loaders of C libraries.
+_PLACES = ("/usr/lib/wine", "/lib")
 _NODE_CPUS = {"x86_64": "x64", "aarch64": "arm64", "armv7": "arm"}
 
 
@@ -34,6 +38,14 @@ def detect() -> Host:
     libc = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
     tail = {"glibc": "gnu", "musl": "musl"}[libc] + ("eabihf" if cpu == "armv7" else "")
     return Host(f"{cpu}-unknown-linux-{tail}", "linux", _NODE_CPUS.get(cpu, cpu), libc, cpus)
+
+
+def lacking(programs: Iterable[str], path: str | None = None) -> str:
+    """Which of the system's programs or loaders is missing and what to do, or nothing."""
+    for name in programs:
+        if shutil.which(name, path=path) is None and not any(Path(place, name).is_file() for place in _PLACES):
+            return f"{name} was not found; `rva setup --system` installs it"
+    return ""
 
 
 def cache_dir() -> Path:

@@ -43,7 +43,7 @@ class Runner:
     ) -> None:
         self.root = root
         self._matrix = matrix
-        self._programs = programs
+        self._programs = {**programs, "root": [str(root)]}
         self._env = env
         self._log = log
         self._known = _read(root)
@@ -51,16 +51,7 @@ class Runner:
 
     def filled(self, words: Sequence[str]) -> list[str]:
         """A command with its programs in their places: {python} becomes a path, {root}/x one below the checkout."""
-        found: list[str] = []
-        for word in words:
-            name, brace, rest = word[1:].partition("}") if word.startswith("{") else ("", "", word)
-            if brace and name == "root":
-                found.append(str(self.root) + rest)
-            elif brace:
-                found += self._programs.get(name, [word])
-            else:
-                found.append(word)
-        return found
+        return shell.filled(words, self._programs)
 
     def replay(self, job: Job) -> Smoke:
         """The verdict on one job, from an earlier run where nothing changed since."""

@@ -62,6 +62,22 @@ def quoted(argv: Sequence[str]) -> str:
     return shlex.join(argv)
 
 
+def filled(words: Sequence[str], programs: Mapping[str, Sequence[str]]) -> list[str]:
+    """A command of platforms.toml with its programs in their places.
+
+    {python} becomes a command, {dev}/ruff a path below one; what is no program stays as it is.
+    """
+    found: list[str] = []
+    for word in words:
+        name, brace, rest = word.removeprefix("{").partition("}")
+        if word.startswith("{") and brace and name in programs:
+            *before, last = programs[name]
+            found += [*before, last + rest]
+        else:
+            found.append(word)
+    return found
+
+
 def run(
     argv: Sequence[str | os.PathLike[str]],
     *,

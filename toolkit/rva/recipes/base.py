@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -122,3 +122,15 @@ def tool_name(triple: str, context: Context) -> str:
         "xwin": f"cargo-xwin {tools['cargo-xwin']}",
     }
     return names[linker(triple, context.host)]
+
+
+def typescript_steps(folder: str, context: Context, forms: Iterable[str]) -> tuple[Step, ...]:
+    """One run of tsc for each form of modules, by the TypeScript that the Node.js binding's lock file brings."""
+    return tuple(
+        Step(
+            f"tsc for {form}",
+            ("npx", "--no-install", "tsc", "-p", f"@root@/{folder}/tsconfig.{form}.json", "--outDir", f"@stage@/{form}"),
+            cwd=f"@root@/{context.matrix.recipes['napi'].folder}",
+        )
+        for form in forms
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from rva.recipes.base import (
     recipe_of,
     shared_lane,
     tool_name,
+    typescript_steps,
 )
 
 # How a JavaScript module is loaded: require or import.
@@ -58,15 +59,7 @@ def addon(target: Target, triple: str, context: Context) -> Draft:
 def javascript(target: Target, _triple: str, context: Context) -> Draft:
     """The TypeScript layer for require and for import, and the declarations of both npm packages."""
     folder = recipe_of(target, context).folder
-    compiler = f"@root@/{context.matrix.recipes['napi'].folder}"
-    steps = tuple(
-        Step(
-            f"tsc for {form}",
-            ("npx", "--no-install", "tsc", "-p", f"@root@/{folder}/tsconfig.{form}.json", "--outDir", f"@stage@/{form}"),
-            cwd=compiler,
-        )
-        for form in FORMS
-    )  # fmt: skip
+    steps = typescript_steps(folder, context, FORMS)
     outputs = [Output(name, "types", f"@root@/{folder}/{name}") for name in ("index.d.ts", "index.d.mts")]
     for form in FORMS:
         outputs.append(Output(f"js/{form}/package.json", "glue", f"@root@/{folder}/{form}.package.json"))

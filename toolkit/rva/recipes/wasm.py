@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from rva import naming
 from rva.model import Kind, Output, Step, Target
-from rva.recipes.base import Context, Draft, cargo_profile, environment, profile_folder, recipe_of
+from rva.recipes.base import Context, Draft, cargo_profile, environment, profile_folder, recipe_of, typescript_steps
 
 # What rustc is told for each instruction level.
 FEATURES = {
@@ -57,15 +57,7 @@ def package(target: Target, triple: str, context: Context) -> Draft:
 def javascript(target: Target, _triple: str, context: Context) -> Draft:
     """What chooses a module and keeps the workers, for require and for import."""
     folder = recipe_of(target, context).folder
-    compiler = f"@root@/{context.matrix.recipes['napi'].folder}"
-    steps = tuple(
-        Step(
-            f"tsc for {form}",
-            ("npx", "--no-install", "tsc", "-p", f"@root@/{folder}/tsconfig.{form}.json", "--outDir", f"@stage@/{form}"),
-            cwd=compiler,
-        )
-        for form in MODULES
-    )  # fmt: skip
+    steps = typescript_steps(folder, context, MODULES)
     outputs = [Output("node.mjs", "glue", f"@root@/{folder}/node.mjs")]
     for form, modules in MODULES.items():
         # tsc keeps the places that the files have below bindings.

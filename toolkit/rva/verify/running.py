@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from rva import naming
+from rva.host import lacking as lacking_programs
 from rva.model import Artifact, Host, Lane, Manifest, Matrix, Smoke, Target
 from rva.replay import Job, Runner
 from rva.verified import Cell
@@ -43,19 +43,10 @@ def lacking(lane: Lane, host: Host) -> str:
     """Why a lane cannot be run on this machine, or nothing."""
     if lane.host != host.triple:
         return f"runs on {lane.host}, this is {host.triple}"
-    for program in lane.system:
-        if _absent(program):
-            return f"{program} was not found; `rva setup --system` installs it"
-    if lane.sysroot and not Path(lane.sysroot).is_dir():
+    missing = lacking_programs(lane.system)
+    if not missing and lane.sysroot and not Path(lane.sysroot).is_dir():
         return f"{lane.sysroot} is missing; `rva setup --system` installs it"
-    return ""
-
-
-def _absent(program: str) -> bool:
-    """Whether a program or a loader is neither on PATH nor where systems keep them."""
-    return shutil.which(program) is None and not any(
-        Path(place, program).is_file() for place in ("/usr/lib/wine", "/lib")
-    )
+    return missing
 
 
 def _run(lane: Lane, target: Target, manifest: Manifest, host: Host, runner: Runner) -> Cell:

@@ -1,6 +1,6 @@
 """What a server must bear: overload, slow clients, the end under load. Each is a command; check.py runs some in short.
 
-python tests/server/faults.py overload|slow|drain [--seconds N] [--clients N] [--rounds N] [--untimed] [--program PATH]
+python tests/server/strain.py overload|slow|drain [--seconds N] [--clients N] [--rounds N] [--untimed] [--program PATH]
 """
 
 from __future__ import annotations

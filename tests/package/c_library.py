@@ -1,6 +1,6 @@
 """The C library of dist/ as C and C++ programs use it, and the WASI reactor as Node.js does.
 
-python tests/package/c.py
+python tests/package/c_library.py
 
 Each example and each whole program of docs/c.md is compiled with the system's compiler, and in C with zig too, through
 pkg-config, and run: linked with the shared and with the static library. A program that misuses the interface shows that

@@ -1,8 +1,8 @@
 """Kill, interrupt and starve real builds, and look at what is left.
 
-    python tests/faults/faults.py kill --moments 10 --target cli
-    python tests/faults/faults.py interrupt --target cli
-    python tests/faults/faults.py disk --target native-crate
+    python tests/faults/runs.py kill --moments 10 --target cli
+    python tests/faults/runs.py interrupt --target cli
+    python tests/faults/runs.py disk --target native-crate
 
 Works in a clone of this checkout in a temporary folder, with the toolchains of the user's cache and a store of its own.
 Prints one JSON object; exit status 0 only if everything held.

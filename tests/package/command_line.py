@@ -1,10 +1,10 @@
 """The command line as built: a session at a terminal, files of NumPy's and safetensors' making, and its use of memory.
 
-    python tests/package/cli.py session            # help, a first compute, an error, the repl; RVA_GOLDEN=write keeps it
-    python tests/package/cli.py files [COUNT]      # random .npy and .safetensors files, read as their libraries read them
-    python tests/package/cli.py docs               # the commands of docs/command-line.md
-    python tests/package/cli.py memory [MIB]       # the peak memory of computing with keys of that size
-    python tests/package/cli.py overhead CORE [RUNS]  # against examples/core.rs, built
+    python tests/package/command_line.py session            # help, a first compute, an error, the repl; RVA_GOLDEN=write keeps it
+    python tests/package/command_line.py files [COUNT]      # random .npy and .safetensors files, read as their libraries read them
+    python tests/package/command_line.py docs               # the commands of docs/command-line.md
+    python tests/package/command_line.py memory [MIB]       # the peak memory of computing with keys of that size
+    python tests/package/command_line.py overhead CORE [RUNS]  # against examples/core.rs, built
 
 Takes the program of dist/, or the one that RVA_CLI names. Prints one JSON object; exit status 0 only if all held.
 """
