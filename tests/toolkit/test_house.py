@@ -27,7 +27,7 @@ STAGES = {
     "release",
     "report",
 }
-COMPOSERS = {"cli", "workflow", "packaging", "verification", "edge", "__main__"}
+COMPOSERS = {"cli", "commands", "console", "workflow", "packaging", "verification", "edge", "__main__"}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.
 MOST_LINES = 400
@@ -41,8 +41,8 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "makes text from templates": (r"^jinja2(\.|$)", {"render.py"}),
     "opens an archive": (r"^(tarfile|zipfile|shutil\.(unpack_archive|make_archive))(\.|$)", {"archive.py", "inspect/"}),
     "reads a binary format": (r"^lief(\.|$)", {"inspect/"}),
-    "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "options.py", "edge.py"}),
-    "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "edge.py", "log.py"}),
+    "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "commands/", "options.py", "edge.py"}),
+    "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "console.py", "edge.py", "log.py"}),
     "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release.py"}),
     "runs data as code": (r"^(pickle|marshal|shelve|runpy)(\.|$)", set()),
 }  # fmt: skip

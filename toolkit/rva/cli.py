@@ -1,21 +1,19 @@
-"""The command line: composes the stages, prints, exits. Nothing else does."""
+"""The command line: composes the stages, prints, exits. Commands beyond building and checking are in commands/."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from rva import errors, files, host, matrix, report, shell
+from rva import errors, files, host, matrix, report
+from rva.console import here, log_for, print_out, select, show_table, width
 from rva.errors import RvaError, Unavailable
-from rva.log import Log, wants_colour
-from rva.model import Matrix, Report, Target, to_json
+from rva.log import wants_colour
+from rva.model import Report, to_json
 from rva.options import (
     ExcludeOption,
     ExportOption,
@@ -71,10 +69,10 @@ def build(
     """
     from rva import workflow
 
-    log = _log(quiet, verbose)
+    log = log_for(quiet, verbose)
     root = here()
     table = matrix.load(root)
-    targets = _select(table, target, exclude)
+    targets = select(table, target, exclude)
     _check_profile(profile)
     cpus = jobs or host.detect().cpus
     outcome = workflow.build(
@@ -87,7 +85,7 @@ def build(
     if as_json:
         print_out(to_json(final))
     elif not quiet:
-        print_out(report.build_table(final, colour=wants_colour(sys.stdout), width=_width()))
+        print_out(report.build_table(final, colour=wants_colour(sys.stdout), width=width()))
     if code == Unavailable.code:
         log.error("--strict: these rows cannot be built here: " + ", ".join(report.unavailable(final.rows)))
     raise typer.Exit(code)
@@ -111,11 +109,11 @@ def package(
     from rva import packaging
 
     table = matrix.load(here())
-    made = packaging.package(here(), table, _select(table, target, exclude), _log(quiet, verbose))
+    made = packaging.package(here(), table, select(table, target, exclude), log_for(quiet, verbose))
     if as_json:
         print_out(to_json(made))
     elif not quiet:
-        print_out(report.package_table(made, colour=wants_colour(sys.stdout), width=_width()))
+        print_out(report.package_table(made, colour=wants_colour(sys.stdout), width=width()))
     raise typer.Exit(Unavailable.code if strict and made.gaps else 0)
 
 
@@ -136,16 +134,16 @@ def verify(
     from rva import verification
     from rva.verify import reports
 
-    log = _log(quiet, verbose)
+    log = log_for(quiet, verbose)
     root = here()
     table = matrix.load(root)
-    made = verification.verify(root, table, _select(table, target, exclude), log)
+    made = verification.verify(root, table, select(table, target, exclude), log)
     for path in write or ():
         files.write(path.absolute(), reports.text(made, path, root / "templates"))
     if as_json:
         print_out(to_json(made))
     elif not quiet:
-        print_out(report.verification_table(made, colour=wants_colour(sys.stdout), width=_width()))
+        print_out(report.verification_table(made, colour=wants_colour(sys.stdout), width=width()))
     found = {cell.status for cell in made.cells}
     failed = errors.CheckFailed.code if "fail" in found else 0
     raise typer.Exit(failed or (Unavailable.code if strict and "not-run" in found else 0))
@@ -167,8 +165,8 @@ def plan(
     root = here()
     table = matrix.load(root)
     _check_profile(profile)
-    made = workflow.plan(root, table, _select(table, target, exclude), profile)
-    print_out(to_json(made) if as_json else report.plan_table(made, colour=wants_colour(sys.stdout), width=_width()))
+    made = workflow.plan(root, table, select(table, target, exclude), profile)
+    print_out(to_json(made) if as_json else report.plan_table(made, colour=wants_colour(sys.stdout), width=width()))
 
 
 @app.command()
@@ -181,12 +179,12 @@ def doctor(target: TargetOption = None, as_json: JsonOption = False) -> None:
 
     root = here()
     table = matrix.load(root)
-    checks = workflow.diagnose(root, table, _select(table, target, None))
+    checks = workflow.diagnose(root, table, select(table, target, None))
     if as_json:
         print_out(to_json(checks))
     else:
         rows = [(c.name, c.status, c.version, c.source, f"{len(c.rows)} rows", c.fix or c.note) for c in checks]
-        _table(("tool", "status", "version", "from", "needed by", "note"), rows)
+        show_table(("tool", "status", "version", "from", "needed by", "note"), rows)
 
 
 @app.command()
@@ -207,7 +205,9 @@ def setup(
 
     root = here()
     table = matrix.load(root)
-    workflow.setup(root, table, _select(table, target, None), system=system, dry_run=dry_run, log=_log(quiet, verbose))
+    workflow.setup(
+        root, table, select(table, target, None), system=system, dry_run=dry_run, log=log_for(quiet, verbose)
+    )
 
 
 @app.command()
@@ -244,12 +244,12 @@ def test(
     from rva import workflow
 
     root = here()
-    outcome = workflow.test(root, matrix.load(root), only or [], _log(quiet, verbose))
+    outcome = workflow.test(root, matrix.load(root), only or [], log_for(quiet, verbose))
     if as_json:
         print_out(to_json(outcome))
     else:
         rows = [(c.stage, c.name, c.status, f"{c.duration_s:.1f} s", c.reason) for c in outcome.checks]
-        _table(("stage", "check", "status", "time", "note"), rows)
+        show_table(("stage", "check", "status", "time", "note"), rows)
         passed, failed, idle = (sum(c.status == s for c in outcome.checks) for s in ("pass", "fail", "not-run"))
         print_out(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
     raise typer.Exit(0 if all(c.status != "fail" for c in outcome.checks) else errors.CheckFailed.code)
@@ -280,7 +280,7 @@ def bench(
     root = here()
     place = output.absolute() if output else root / ".rva" / f"bench-{name}"
     wish = Wish(name, place, tuple(only or ()), quick, peers)
-    folder = workflow.bench(root, matrix.load(root), wish, _log(quiet, verbose))
+    folder = workflow.bench(root, matrix.load(root), wish, log_for(quiet, verbose))
     print_out((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
 
 
@@ -313,10 +313,6 @@ def version(show: Annotated[bool, typer.Option("--version", help="print rva's ve
         raise typer.Exit(0)
 
 
-def _select(table: Matrix, target: Sequence[str] | None, exclude: Sequence[str] | None) -> tuple[Target, ...]:
-    return matrix.select(table, target or ["all"], exclude or [], host.detect().triple)
-
-
 def _check_profile(profile: str) -> None:
     if profile not in PROFILES:
         raise errors.UsageError(f"no profile is named {profile!r}", fix=f"use one of {', '.join(PROFILES)}")
@@ -328,33 +324,3 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     if any(s.status == "fail" for s in done.smoke):
         return errors.CheckFailed.code
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
-
-
-def here() -> Path:
-    """The checkout that the working folder belongs to."""
-    return host.find_root(Path.cwd())
-
-
-def _log(quiet: bool, verbose: bool) -> Log:
-    return Log(0 if quiet else 2 if verbose else 1)
-
-
-def _width() -> int:
-    # In a pipe, lines are as long as they need to be.
-    return shutil.get_terminal_size((160, 24)).columns if sys.stdout.isatty() else 220
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    print_out(report.table(head, rows, colour=wants_colour(sys.stdout), width=_width()))
-
-
-def print_out(text: str) -> None:
-    """Write to standard output, whose reader may leave early."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still in the buffer has nowhere to go; a reader that left early is no fault.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            raise shell.from_os_error(error, "cannot write to standard output") from error

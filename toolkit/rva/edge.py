@@ -8,7 +8,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from rva import cli, errors, shell
+from rva import cli, console, errors, shell
 from rva.errors import RvaError
 from rva.log import Log
 from rva.model import to_json
@@ -41,7 +41,7 @@ def _last_resort(error: Exception) -> int:
         return errors.UsageError.code
     if type(error).__name__ in ("Abort", "Exit"):
         return int(getattr(error, "exit_code", errors.Interrupted.code))
-    record = cli.here() / ".rva" / "logs" / "crash.log"
+    record = console.here() / ".rva" / "logs" / "crash.log"
     try:
         record.parent.mkdir(parents=True, exist_ok=True)
         record.write_text(traceback.format_exc(), "utf-8")
@@ -57,7 +57,7 @@ def _last_resort(error: Exception) -> int:
 
 def _complain(error: RvaError) -> int:
     if "--json" in sys.argv:
-        cli.print_out(to_json(error.as_json()))
+        console.print_out(to_json(error.as_json()))
     log = Log()
     log.error(error.what)
     if error.fix:

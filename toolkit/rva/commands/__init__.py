@@ -1,0 +1,1 @@
+"""Commands of the program beyond building and checking: one module a group."""
