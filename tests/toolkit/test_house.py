@@ -27,7 +27,7 @@ STAGES = {
     "release",
     "report",
 }
-COMPOSERS = {"cli", "commands", "console", "workflow", "packaging", "verification", "edge", "__main__"}
+COMPOSERS = {"cli", "commands", "console", "workflow", "packaging", "verification", "releasing", "edge", "__main__"}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.
 MOST_LINES = 400
@@ -36,14 +36,14 @@ MOST_LINES = 400
 DOORS: dict[str, tuple[str, set[str]]] = {
     "starts a process": (
         r"^(subprocess|multiprocessing|pty|asyncio\.subprocess|os\.(system|popen|exec\w*|spawn\w*|posix_spawn\w*|fork\w*|startfile))(\.|$)",
-        {"shell.py"},
+        {"shell.py", "leash.py"},
     ),
     "makes text from templates": (r"^jinja2(\.|$)", {"render.py"}),
     "opens an archive": (r"^(tarfile|zipfile|shutil\.(unpack_archive|make_archive))(\.|$)", {"archive.py", "inspect/"}),
     "reads a binary format": (r"^lief(\.|$)", {"inspect/"}),
     "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "commands/", "options.py", "edge.py"}),
     "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "console.py", "edge.py", "log.py"}),
-    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release.py"}),
+    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/"}),
     "runs data as code": (r"^(pickle|marshal|shelve|runpy)(\.|$)", set()),
 }  # fmt: skip
 

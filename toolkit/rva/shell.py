@@ -12,9 +12,10 @@ import os
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -55,6 +56,15 @@ class Result:
     returncode: int
     output: str
     duration_s: float
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its command, where its output goes, and whether it still does."""
+
+    argv: tuple[str, ...]
+    log: Path
+    is_up: Callable[[], bool]
 
 
 def quoted(argv: Sequence[str]) -> str:
@@ -112,6 +122,34 @@ def run(
     if check and result.returncode != 0:
         raise failure(result, output + errors, log)
     return result
+
+
+@contextlib.contextmanager
+def serving(
+    argv: Sequence[str | os.PathLike[str]], *, cwd: Path, env: Mapping[str, str], log: Path
+) -> Iterator[Server]:
+    """Run a server while the block lasts; it ends with everything it started, even where rva is killed.
+
+    ``env`` is its whole environment: nothing of rva's own, such as a token, reaches it. ``log`` receives its output.
+    """
+    args = tuple(os.fspath(a) for a in argv)
+    leash = [sys.executable, "-I", "-S", os.fspath(Path(__file__).with_name("leash.py"))]
+    with log.open("ab", buffering=0) as record:
+        try:
+            process = subprocess.Popen(
+                [*leash, *args], cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=record,
+                stderr=subprocess.STDOUT, start_new_session=os.name == "posix",
+            )  # fmt: skip
+        except OSError as error:
+            raise from_os_error(error, f"cannot start `{args[0]}`") from error
+    with _children_lock:
+        _children.add(process)
+    try:
+        yield Server(args, log, lambda: process.poll() is None)
+    finally:
+        _end(process)
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def failure(result: Result, text: str, log: Path | None) -> RvaError:

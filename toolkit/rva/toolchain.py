@@ -18,7 +18,7 @@ from rva.toolchains.inventory import Absence, Fetch, Inventory, Site, Tool, forg
 
 __all__ = [
     "MAY_BE_ABSENT", "Absence", "Fetch", "Inventory", "Site", "Tool", "environment", "forget_absences", "install_system_packages",
-    "load", "needs", "project_folders", "provide", "provide_peers",
+    "load", "needs", "project_folders", "provide", "provide_peers", "provide_registry", "provide_runtimes",
 ]  # fmt: skip
 
 # Tools that may be absent without that being a fault: their rows are reported unavailable.
@@ -84,6 +84,11 @@ def provide_peers(inventory: Inventory, packages: str | None, modules: str, log:
 def provide_runtimes(inventory: Inventory, modules: str, log: Log) -> Path:
     """The folder of the npm packages that bring other versions of programs, for this machine and for emulators."""
     return npm_tools.provide_modules(inventory.site, modules, log)
+
+
+def provide_registry(inventory: Inventory, log: Log) -> Path:
+    """The folder of the npm packages that make npm's registry on loopback."""
+    return npm_tools.provide_modules(inventory.site, npm_tools.REGISTRY_FOLDER, log) / "node_modules"
 
 
 def environment(inventory: Inventory, names: Iterable[str]) -> dict[str, str]:

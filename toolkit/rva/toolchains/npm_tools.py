@@ -19,6 +19,8 @@ from rva.toolchains.place import alone, make_folder, run
 # The package whose folder holds the napi CLI among its development dependencies.
 # The folder with the lock file of npm's wasm-opt.
 WASM_OPT_FOLDER: Final = "requirements/npm"
+# The same for verdaccio, npm's registry on loopback.
+REGISTRY_FOLDER: Final = "requirements/verdaccio"
 NAMES: Final = ("node", "npm", "napi", "wasm-opt")
 _NODE_FIX: Final = "install Node.js from https://nodejs.org or your system's packages"
 
