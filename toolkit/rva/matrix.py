@@ -228,7 +228,16 @@ def _lines(text: str, wheres: Sequence[Where]) -> list[int]:
 def _resolve(file: MatrixFile, version: str) -> Matrix:
     targets = tuple(_target(file, row) for row in file.rows)
     return Matrix(
-        version, file.project, file.tools, file.recipes, targets, file.checks, file.bench, file.lanes, file.packages
+        version,
+        file.project,
+        file.tools,
+        file.recipes,
+        targets,
+        file.checks,
+        file.bench,
+        file.lanes,
+        file.packages,
+        file.release,
     )
 
 

@@ -3,12 +3,16 @@
 platforms.toml -> Matrix -> Plan -> Manifest -> packages -> verdicts
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001
 
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+
+from rva.words import (
+    ArgumentStr, Bytes, NameStr, PackageStr, PathStr, PlaceStr, RootStr, TextStr, TripleStr, UrlStr, VersionStr,
+)  # fmt: skip
 
 Family = Literal["wasm", "napi", "cli", "native"]
 Priority = Literal["P0", "P1", "P2"]
@@ -19,38 +23,16 @@ Kind = Literal[
     "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"
 ]  # fmt: skip
 PackageKind = Literal["npm", "python", "crate", "c", "cli", "system", "manager", "installer", "sbom"]
+Destination = Literal["npm", "pypi", "cargo", "github"]
 Pack = Literal["npm", "copy", "tar.gz", "tar.zst", "zip", "deb", "rpm"]
 Build = Literal["native", "cross", "stand-in"]
 Status = Literal["current", "build", "unavailable"]
 
-# Every string of platforms.toml meets one of these patterns before it is used. They leave no room for spaces where
-# a path or name is meant, for a leading dash (an option to some tool), for `..` or for a shell's characters.
-NAME = r"^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
-PACKAGE = r"^(@[a-z0-9][a-z0-9._-]{0,99}/)?[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$"
-PATH = r"^(?!.*\.\.)[a-zA-Z0-9_.][a-zA-Z0-9_./-]{0,199}$"
-ROOT = r"^(|/(?!.*\.\.)[a-zA-Z0-9_./+-]{1,199})$"
-VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
-TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
-TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
-ARGUMENT = r"^(?!.*\.\.)([a-zA-Z0-9_.{][a-zA-Z0-9_./={},:*-]{0,199}|-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}|--)$"
-URL = r"^https://[a-zA-Z0-9.-]+/[a-zA-Z0-9._/-]*$"
-
-NameStr = Annotated[str, Meta(pattern=NAME, description="letters, digits, dot, underscore and dash")]
-PackageStr = Annotated[str, Meta(pattern=PACKAGE, description="a package name, with or without an npm scope")]
-PathStr = Annotated[str, Meta(pattern=PATH, description="a path below the checkout, with forward slashes, without ..")]
-VersionStr = Annotated[str, Meta(pattern=VERSION, description="numbers and dots, such as 1.96.0")]
-TripleStr = Annotated[str, Meta(pattern=TRIPLE, description="a Rust target triple, or any")]
-RootStr = Annotated[str, Meta(pattern=ROOT, description="an absolute folder of the system, or nothing")]
-TextStr = Annotated[str, Meta(pattern=TEXT, description="one line of text")]
-ArgumentStr = Annotated[
-    str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
-]
-UrlStr = Annotated[str, Meta(pattern=URL, description="an https address")]
 # msgspec's schema leaves out that these names are the only keys allowed.
 RecipeKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(RecipeName))}})
 PackageKindKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(PackageKind))}})
 KindKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(Kind))}})
-Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000, description="bytes")]
+DestinationKeys = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(Destination))}})
 
 
 class Project(Struct, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +101,23 @@ class Packages(Struct, frozen=True, forbid_unknown_fields=True):
     budget: Annotated[dict[PackageKind, Bytes], PackageKindKeys] = {}
 
 
+class Place(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the version is written: ``text``, which holds {version} once, is in the file exactly ``count`` times."""
+
+    file: PathStr
+    text: PlaceStr
+    count: Annotated[int, Meta(ge=1, le=100)] = 1
+
+
+class Releases(Struct, frozen=True, forbid_unknown_fields=True):
+    """What holds for releases: the places of the version, the changelog, and whose the names are in each registry."""
+
+    places: tuple[Place, ...] = ()
+    changelog: PathStr | None = None
+    # Registry -> the accounts of which one has to own each package.
+    owners: Annotated[dict[Destination, tuple[NameStr, ...]], DestinationKeys] = {}
+
+
 class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is built for many platforms: its crate, folder, names, smoke test and size budget."""
 
@@ -169,6 +168,7 @@ class MatrixFile(Struct, frozen=True, forbid_unknown_fields=True):
     lanes: tuple[Lane, ...] = ()
     bench: dict[NameStr, Bench] = {}
     packages: Packages = Packages()
+    release: Releases = Releases()
 
 
 class Target(Struct, frozen=True):
@@ -200,6 +200,7 @@ class Matrix(Struct, frozen=True):
     bench: dict[str, Bench] = {}
     lanes: tuple[Lane, ...] = ()
     packages: Packages = Packages()
+    release: Releases = Releases()
 
 
 class Host(Struct, frozen=True):

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from rva.errors import CheckFailed
-from rva.model import Bytes, PackageKind, PackageManifest, Packed
+from rva.model import PackageKind, PackageManifest, Packed
+from rva.words import Bytes
 
 # The manifest of the last release's packages, as `rva package` wrote it then; absent before the first release.
 LAST = "docs/measured/last-release.json"

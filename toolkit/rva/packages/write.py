@@ -13,9 +13,10 @@ from msgspec import Struct
 from rva import archive, content, files, shell
 from rva.errors import CheckFailed
 from rva.log import Log
-from rva.model import Bytes, Gap, Pack, Package, PackageKind, PackageManifest, PackagePlan, Packed, to_json
+from rva.model import Gap, Pack, Package, PackageKind, PackageManifest, PackagePlan, Packed, to_json
 from rva.packages import nfpm_pack, npm_pack, sizes, zstd_pack
 from rva.packages.parts import content as content_of
+from rva.words import Bytes
 
 FOLDER = "packages"
 MANIFEST = "manifest.json"
