@@ -21,8 +21,9 @@ AGENT = f"rva/{__version__} (a release tool)"
 
 def npm(url: str, name: str) -> dict[str, str]:
     """Version -> integrity of a package; empty where there is no such package."""
-    text = fetched(f"{url.rstrip('/')}/{quote(name, safe='@')}")
-    found: Mapping[str, Any] = json.loads(text)["versions"] if text else {}
+    address = f"{url.rstrip('/')}/{quote(name, safe='@')}"
+    text = fetched(address)
+    found: Mapping[str, Any] = parsed(address, text).get("versions", {}) if text else {}
     return {version: told["dist"].get("integrity", "") for version, told in found.items()}
 
 
@@ -36,8 +37,8 @@ def pypi(url: str, name: str) -> dict[str, str]:
 
 def cargo(index: str, name: str) -> dict[str, str]:
     """Version -> SHA-256 of a crate in a sparse index; empty where there is no such crate."""
-    text = fetched(f"{index.removeprefix('sparse+').rstrip('/')}/{index_path(name)}")
-    lines = [json.loads(line) for line in (text or "").splitlines()]
+    address = f"{index.removeprefix('sparse+').rstrip('/')}/{index_path(name)}"
+    lines = [parsed(address, line) for line in (fetched(address) or "").splitlines()]
     return {line["vers"]: line["cksum"] for line in lines}
 
 
@@ -63,6 +64,17 @@ def fetched(url: str, headers: Mapping[str, str] | None = None) -> str | None:
     if not answer.is_success:
         raise NetworkError(f"{url} answers {answer.status_code}", fix="run the same command again when it is well")
     return answer.text
+
+
+def parsed(url: str, text: str) -> dict[str, Any]:
+    """An answer that has to be a JSON object."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise NetworkError(f"{url} does not answer as a registry does: {text[:100]!r}", fix="check the address")
+    return value
 
 
 def is_loopback(url: str) -> bool:

@@ -1,0 +1,1 @@
+"""Packages -> registries: a frozen plan, a journal, sending and reading back."""
