@@ -22,6 +22,7 @@ from rva.options import (
     KeepGoingOption,
     ProfileOption,
     QuietOption,
+    ShardOption,
     SmokeOption,
     TargetOption,
     VerboseOption,
@@ -51,6 +52,7 @@ PROFILES = ("release", "ci", "dev")
 def build(
     target: TargetOption = None,
     exclude: ExcludeOption = None,
+    shard: ShardOption = "",
     jobs: JobsOption = None,
     profile: ProfileOption = "release",
     strict: Annotated[
@@ -72,7 +74,7 @@ def build(
     log = log_for(quiet, verbose)
     root = here()
     table = matrix.load(root)
-    targets = select(table, target, exclude)
+    targets = select(table, target, exclude, shard)
     _check_profile(profile)
     cpus = jobs or host.detect().cpus
     outcome = workflow.build(
@@ -153,20 +155,34 @@ def verify(
 def plan(
     target: TargetOption = None,
     exclude: ExcludeOption = None,
+    shard: ShardOption = "",
     profile: ProfileOption = "release",
+    form: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="table, json, or github-matrix: which machine builds what")
+    ] = "table",
     as_json: JsonOption = False,
 ) -> None:
     """Show what would be built: by which tool, from where, what is up to date, what is unavailable and why.
 
-    Starts no compiler. Examples: rva plan; rva plan --target P0 --json
+    Starts no compiler. Examples: rva plan; rva plan --target P0 --json; rva plan --format github-matrix
     """
-    from rva import workflow
+    from rva import pipelines, workflow
 
     root = here()
     table = matrix.load(root)
     _check_profile(profile)
-    made = workflow.plan(root, table, select(table, target, exclude), profile)
-    print_out(to_json(made) if as_json else report.plan_table(made, colour=wants_colour(sys.stdout), width=width()))
+    if form not in ("table", "json", "github-matrix"):
+        raise errors.UsageError(f"no format is named {form!r}", fix="use table, json or github-matrix")
+    targets = select(table, target, exclude, shard)
+    if form == "github-matrix":
+        print_out(pipelines.github_matrix(root, targets))
+        return
+    made = workflow.plan(root, table, targets, profile)
+    print_out(
+        to_json(made)
+        if as_json or form == "json"
+        else report.plan_table(made, colour=wants_colour(sys.stdout), width=width())
+    )
 
 
 @app.command()
@@ -324,3 +340,9 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     if any(s.status == "fail" for s in done.smoke):
         return errors.CheckFailed.code
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
+
+
+from rva.commands import ci, merge  # noqa: E402
+
+app.add_typer(ci.app, name="ci")
+app.add_typer(merge.app)

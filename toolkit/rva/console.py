@@ -18,9 +18,12 @@ def here() -> Path:
     return host.find_root(Path.cwd())
 
 
-def select(table: Matrix, target: Sequence[str] | None, exclude: Sequence[str] | None) -> tuple[Target, ...]:
-    """The rows that --target and --exclude name; all of them where nothing was said."""
-    return matrix.select(table, target or ["all"], exclude or [], host.detect().triple)
+def select(
+    table: Matrix, target: Sequence[str] | None, exclude: Sequence[str] | None, shard: str = ""
+) -> tuple[Target, ...]:
+    """The rows that --target, --exclude and --shard name; all of them where nothing was said."""
+    found = matrix.select(table, target or ["all"], exclude or [], host.detect().triple)
+    return matrix.shard(found, shard) if shard else found
 
 
 def log_for(quiet: bool, verbose: bool) -> Log:

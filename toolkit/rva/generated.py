@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from rva import files, report
+from rva import files, pipelines, report
 from rva.errors import CheckFailed
 from rva.model import Matrix, schema, to_json
 
@@ -21,6 +21,8 @@ def wanted(root: Path, matrix: Matrix) -> dict[str, str]:
     # A project may do without a page on names.
     if (root / _NAMES).is_file():
         texts[_NAMES] = _filled(root / _NAMES, "names", report.names_markdown(matrix))
+    if (root / ".github").is_dir():
+        texts |= pipelines.texts(root, matrix)
     return texts
 
 

@@ -56,6 +56,25 @@ def select(matrix: Matrix, wanted: Sequence[str], excluded: Sequence[str], host:
     return tuple(t for t in matrix.targets if t.id in keep)
 
 
+def shard(targets: Sequence[Target], wanted: str) -> tuple[Target, ...]:
+    """Part I of N, from "I/N". Rows of one triple stay together: they share what is compiled."""
+    part, slash, parts = wanted.partition("/")
+    if not (slash and part.isascii() and part.isdigit() and parts.isascii() and parts.isdigit()):
+        raise UsageError(f"--shard {_show(wanted)} is not I/N", fix="such as --shard 1/3")
+    if not 1 <= int(part) <= int(parts) <= 1000:
+        raise UsageError(f"--shard {wanted}: there is no such part", fix="I goes from 1 to N, N to 1000")
+    groups: dict[str, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.triple, []).append(target)
+    loads = [0] * int(parts)
+    mine: set[str] = set()
+    for rows in sorted(groups.values(), key=len, reverse=True):
+        least = loads.index(min(loads))
+        loads[least] += len(rows)
+        mine |= {t.id for t in rows} if least == int(part) - 1 else set()
+    return tuple(t for t in targets if t.id in mine)
+
+
 def _words(values: Sequence[str]) -> list[str]:
     return [w for value in values for w in value.split(",") if w]
 

@@ -41,3 +41,6 @@ WriteOption = Annotated[
         "--write", "-w", metavar="FILE", help="also write a report: .html, .md, or .xml as JUnit's; may be repeated"
     ),
 ]
+ShardOption = Annotated[
+    str, typer.Option("--shard", metavar="I/N", help="one of N parts of the selected rows, such as 1/3; see rva merge")
+]

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from rva import archive, content, files, shell
-from rva.errors import CheckFailed
+from rva.errors import CheckFailed, UsageError
 from rva.log import Log
 from rva.model import Gap, Pack, Package, PackageKind, PackageManifest, PackagePlan, Packed, to_json
 from rva.packages import nfpm_pack, npm_pack, sizes, zstd_pack
@@ -66,6 +67,14 @@ def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
     finally:
         files.remove(stage)
     return manifest
+
+
+def finished(root: Path) -> PackageManifest:
+    """The manifest of dist/packages as it stands."""
+    try:
+        return msgspec.json.decode((root / "dist" / FOLDER / MANIFEST).read_bytes(), type=PackageManifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError("dist/packages holds no finished packages", fix="run `rva package` first") from error
 
 
 def sums(packed: Sequence[Packed]) -> str:
