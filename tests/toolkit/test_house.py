@@ -27,7 +27,18 @@ STAGES = {
     "release",
     "report",
 }
-COMPOSERS = {"cli", "commands", "console", "workflow", "packaging", "verification", "merging", "releasing", "edge", "__main__"}
+COMPOSERS = {
+    "cli",
+    "commands",
+    "console",
+    "workflow",
+    "packaging",
+    "verification",
+    "merging",
+    "releasing",
+    "edge",
+    "__main__",
+}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.
 MOST_LINES = 400
