@@ -24,6 +24,7 @@ STAGES = {
     "toolchain",
     "packages",
     "verify",
+    "audit",
     "release",
     "report",
 }
@@ -53,8 +54,8 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "opens an archive": (r"^(tarfile|zipfile|shutil\.(unpack_archive|make_archive))(\.|$)", {"archive.py", "inspect/"}),
     "reads a binary format": (r"^lief(\.|$)", {"inspect/"}),
     "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "commands/", "options.py", "edge.py"}),
-    "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "console.py", "edge.py", "log.py"}),
-    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/"}),
+    "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "commands/", "console.py", "edge.py", "log.py"}),
+    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/", "audit/registries.py"}),
     "runs data as code": (r"^(pickle|marshal|shelve|runpy)(\.|$)", set()),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Sequence
 
 from rva import naming
+from rva.audited import Audit
 from rva.model import Matrix, PackageManifest, Packed, Plan, Report, RowPlan, RowResult, Smoke
 from rva.verified import Cell as VerifiedCell
 from rva.verified import Verification
@@ -13,7 +14,7 @@ from rva.verified import Verification
 Cell = str
 _STYLE = {
     "current": "green", "built": "green", "pass": "green", "found": "green",
-    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "not": "yellow", "emulated": "cyan", "stand-in": "cyan", "loads": "cyan", "missing": "yellow", "failed": "red", "fail": "red",
+    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "not": "yellow", "emulated": "cyan", "stand-in": "cyan", "loads": "cyan", "missing": "yellow", "sound": "green", "failed": "red", "fail": "red",
 }  # fmt: skip
 
 
@@ -68,6 +69,16 @@ def _verified(cells: Sequence[VerifiedCell]) -> tuple[Cell, Cell]:
     read = [cell.word for cell in cells if cell.check == "files"]
     ran = [f"{cell.word} {cell.check}" for cell in cells if cell.check != "files" and cell.status != "not-run"]
     return ", ".join(read) or "not built", ", ".join(ran) or "not run"
+
+
+def audit_table(made: Audit, *, colour: bool, width: int) -> str:
+    """One line a package, what it holds and the verdict; then every finding."""
+    rows = [(p.label, human(p.size), str(p.files or ""), ", ".join(p.holds), p.word) for p in made.packages]
+    text = table(("package", "size", "files", "holds", "verdict"), rows, colour=colour, width=width)
+    for level in ("error", "warning"):
+        found = [(level, f.message, "", p.label) for p in made.packages for f in p.findings if f.level == level]
+        text += _grouped(found)
+    return text + f"\n{len(made.packages)} packages, {made.errors} errors; {made.seconds:.1f} s\n"
 
 
 def _result_line(row: RowResult, smoke: Smoke | None) -> tuple[Cell, ...]:

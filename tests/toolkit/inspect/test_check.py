@@ -67,6 +67,11 @@ def test_paths_of_the_building_machine(inspect: Inspect, held: bytes, forbidden:
         assert faults[0].endswith("of the building machine (byte 3)")
 
 
+def test_secrets(inspect: Inspect) -> None:
+    token = b"glpat-" + b"a1B2c" * 4
+    assert inspect(b"// " + token + b"\n", "header", f"native-c-{LINUX}") == ("holds a GitLab token (byte 3)",)
+
+
 def test_the_budget_of_each_kind(inspect: Inspect, samples: Samples, table: Matrix) -> None:
     budget = table.recipes["napi"].budget["addon"]
     whole = samples[f"{LINUX}/shared"]

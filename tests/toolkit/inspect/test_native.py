@@ -251,7 +251,7 @@ def test_a_universal_file(inspect: Inspect, samples: Samples) -> None:
         padded = part + bytes(-len(part) % 0x4000)
         body, at = body + padded, at + len(padded)
     whole = bytes(head) + bytes(0x4000 - len(head)) + body
-    with pytest.raises(FormatError, match="universal file for x86_64, arm64"):
+    with pytest.raises(FormatError, match="universal file for x64, arm64"):
         macho.read(whole)
     assert inspect(whole, "addon", f"napi-{MAC}") == (
         "format Mach-O universal; Mach-O was wanted for aarch64-apple-darwin",

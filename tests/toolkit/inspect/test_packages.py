@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from rva import naming
-from rva.inspect import tarball, wheel
+from rva.inspect import tarball, unpack, wheel
 from rva.inspect.sniff import FormatError
 from rva.model import Matrix
 
@@ -225,7 +225,7 @@ def test_unsafe_names_in_a_zip(name: str) -> None:
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(info, b"x")
     with pytest.raises(FormatError, match="would leave the folder"):
-        wheel.unzip(out.getvalue())
+        unpack.unzip(out.getvalue())
 
 
 def test_links_doubles_and_bombs_in_a_zip(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,16 +235,16 @@ def test_links_doubles_and_bombs_in_a_zip(monkeypatch: pytest.MonkeyPatch) -> No
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(link, b"/etc/passwd")
     with pytest.raises(FormatError, match="is a link or a device"):
-        wheel.unzip(out.getvalue())
+        unpack.unzip(out.getvalue())
     out = io.BytesIO()
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(out, "w") as archive:
         archive.writestr("a", b"1")
         archive.writestr("a", b"2")
     with pytest.raises(FormatError, match="is there twice"):
-        wheel.unzip(out.getvalue())
-    monkeypatch.setattr(wheel, "MAX_BYTES", 1000)
+        unpack.unzip(out.getvalue())
+    monkeypatch.setattr(unpack, "MAX_BYTES", 1000)
     with pytest.raises(FormatError, match="unpacks to more than"):
-        wheel.unzip(zipped({"a": bytes(1001)}))
+        unpack.unzip(zipped({"a": bytes(1001)}))
 
 
 def test_damage_in_a_zip(table: Matrix, samples: Samples) -> None:
@@ -373,7 +373,7 @@ def test_doubles_bombs_and_damage_in_a_tar(monkeypatch: pytest.MonkeyPatch, tabl
     for data in (b"", b"\x1f\x8b", whole[:50], whole[: len(whole) // 2], b"nonsense" * 99):
         with pytest.raises(FormatError):
             tarball.read(data)
-    monkeypatch.setattr(tarball, "MAX_BYTES", 100)
+    monkeypatch.setattr(unpack, "MAX_BYTES", 100)
     with pytest.raises(FormatError, match="unpacks to more than"):
         tarball.read(tarred({"a/x": bytes(101)}))
 

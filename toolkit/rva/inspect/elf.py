@@ -19,6 +19,7 @@ class ElfFacts(Struct, frozen=True):
     """
 
     machine: str
+    system: Literal["linux", "android", "freebsd", "openharmony"]
     role: Literal["executable", "shared", "other"]
     interpreter: str
     libc: Literal["glibc", "musl", "none"]
@@ -41,12 +42,14 @@ def read(data: bytes) -> ElfFacts:
     _whole(elf, len(data))
     interpreter = str(elf.interpreter) if elf.has_interpreter else ""
     needed = tuple(str(n) for n in elf.libraries)
+    system = _system(elf, interpreter)
     glibc, symbols = _glibc(elf)
     return ElfFacts(
         machine=ELF_MACHINES.get(elf.header.machine_type.value, f"machine {elf.header.machine_type.value}"),
+        system=system,
         role=_role(lief, elf, interpreter),
         interpreter=interpreter,
-        libc=_libc(interpreter, needed, glibc),
+        libc=_libc(interpreter, needed, glibc) if system == "linux" else "none",
         glibc=glibc,
         glibc_symbols=symbols,
         needed=needed,
@@ -82,6 +85,15 @@ def _role(lief: Any, elf: Any, interpreter: str) -> Literal["executable", "share
         return "other"
     flags = elf.get(lief.ELF.DynamicEntry.TAG.FLAGS_1)
     return "executable" if interpreter or (flags is not None and flags.value & _PIE) else "shared"
+
+
+def _system(elf: Any, interpreter: str) -> Literal["linux", "android", "freebsd", "openharmony"]:
+    sections = {str(s.name) for s in elf.sections}
+    if ".note.android.ident" in sections or interpreter.startswith("/system/bin/"):
+        return "android"
+    if ".note.ohos.ident" in sections:
+        return "openharmony"
+    return "freebsd" if elf.header.identity_os_abi.name == "FREEBSD" else "linux"
 
 
 def _libc(interpreter: str, needed: tuple[str, ...], glibc: str) -> Literal["glibc", "musl", "none"]:

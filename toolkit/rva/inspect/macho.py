@@ -9,6 +9,7 @@ from msgspec import Struct
 from rva.inspect import codesign
 from rva.inspect.sniff import MACHO_MACHINES, FormatError
 
+UNSIGNED = "has no code signature; macOS on arm64 runs nothing without one"
 _ROLES: dict[str, Literal["executable", "shared"]] = {"EXECUTE": "executable", "DYLIB": "shared", "BUNDLE": "shared"}
 
 
@@ -32,16 +33,24 @@ class MachOFacts(Struct, frozen=True):
 
 def read(data: bytes) -> MachOFacts:
     """Read a Mach-O file of one processor; raise FormatError where it is truncated, universal or not one."""
+    found = read_all(data)
+    if len(found) != 1:
+        raise FormatError(f"a universal file for {', '.join(f.machine for f in found)}; one processor was wanted")
+    return found[0]
+
+
+def read_all(data: bytes) -> tuple[MachOFacts, ...]:
+    """Read a Mach-O file: one for each processor of a universal file."""
     import lief
 
     lief.logging.disable()
     fat: Any = lief.MachO.parse(data)
     if fat is None or fat.size == 0:
         raise FormatError("not a readable Mach-O file")
-    if fat.size != 1:
-        machines = ", ".join(f.header.cpu_type.name.lower() for f in fat)
-        raise FormatError(f"a universal file for {machines}; one processor was wanted")
-    macho = fat[0]
+    return tuple(_facts(lief, macho, data[macho.fat_offset :]) for macho in fat)
+
+
+def _facts(lief: Any, macho: Any, data: bytes) -> MachOFacts:
     _whole(macho, len(data))
     platform, minimum = _platform(macho)
     dylib = lief.MachO.DylibCommand

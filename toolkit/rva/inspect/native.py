@@ -126,7 +126,7 @@ def _macho(facts: macho.MachOFacts, wanted: Wanted, entry: str) -> Iterator[str]
     if wanted.kind == "shared" and not facts.install_name.startswith(("@rpath/", "@loader_path/")):
         yield f"its install name is {facts.install_name or 'missing'}; one that starts with @rpath/ was wanted"
     if facts.machine == "arm64" and not facts.signed:
-        yield "has no code signature; macOS on arm64 runs nothing without one"
+        yield macho.UNSIGNED
     yield from facts.signature_faults
 
 

@@ -9,7 +9,7 @@ from email.parser import HeaderParser
 from pathlib import PurePosixPath
 
 from rva import naming
-from rva.inspect import native, tarball, wheel
+from rva.inspect import native, secrets, tarball, wheel
 from rva.inspect.wanted import Wanted
 
 
@@ -65,8 +65,9 @@ def check_crate(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
 
 
 def held(files: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
-    """A fault for each file that holds one of the forbidden strings."""
+    """A fault for each file that holds one of the forbidden strings, or a secret."""
     for name, body in files.items():
+        yield from (f"{name} holds {what}".lstrip() for what in secrets.found(name, body))
         for text in wanted.forbidden:
             # Whole names only: a home of /root is not meant by /rootfs. Nor does a home of / forbid every slash.
             hit = re.search(re.escape(text) + rb"(?![A-Za-z0-9_.-])", body) if len(text) > 3 else None

@@ -6,7 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-ELF_MACHINES: Final = {62: "x64", 183: "arm64", 40: "arm", 3: "ia32", 243: "riscv"}
+ELF_MACHINES: Final = {
+    62: "x64", 183: "arm64", 40: "arm", 3: "ia32", 21: "ppc64", 22: "s390x", 243: "riscv64", 258: "loong64",
+}  # fmt: skip
 MACHO_MACHINES: Final = {0x01000007: "x64", 0x0100000C: "arm64", 7: "ia32", 12: "arm"}
 PE_MACHINES: Final = {0x8664: "x64", 0xAA64: "arm64", 0x1C0: "arm", 0x1C4: "arm", 0x14C: "ia32"}
 

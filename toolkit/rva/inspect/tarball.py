@@ -1,15 +1,11 @@
-"""Facts of a packed source: the Python sdist and the Rust crate, both .tar.gz."""
+"""Facts of a packed source: the Python sdist, the Rust crate and the npm package, all .tar.gz."""
 
 from __future__ import annotations
 
-import io
-import tarfile
-import zlib
-
 from msgspec import Struct
 
+from rva.inspect import unpack
 from rva.inspect.sniff import FormatError
-from rva.inspect.wheel import MAX_BYTES, safe_name
 
 
 class TarFacts(Struct, frozen=True):
@@ -20,26 +16,8 @@ class TarFacts(Struct, frozen=True):
 
 
 def read(data: bytes) -> TarFacts:
-    """Read a .tar.gz in memory; FormatError for damage, unsafe names, links, devices, doubles and bombs."""
-    found: dict[str, bytes] = {}
-    total = 0
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            for info in archive:
-                name = safe_name(info.name)
-                total += info.size
-                if total > MAX_BYTES:
-                    raise FormatError(f"unpacks to more than {MAX_BYTES} bytes")
-                if info.isdir():
-                    continue
-                if not info.isreg():
-                    raise FormatError(f"{name!r} is a link or a device")
-                if name in found:
-                    raise FormatError(f"{name!r} is there twice")
-                stream = archive.extractfile(info)
-                found[name] = stream.read() if stream is not None else b""
-    except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
-        raise FormatError(f"not a sound .tar.gz archive: {error}") from error
+    """Read a .tar.gz in memory; FormatError where it is damaged, unsafe to unpack, or has more than one top folder."""
+    found = unpack.untar(data)
     folders = {name.split("/")[0] for name in found}
     if len(folders) != 1:
         raise FormatError(f"one top folder was wanted, found {len(folders)}")

@@ -6,16 +6,12 @@ import base64
 import csv
 import hashlib
 import io
-import stat
-import zipfile
-import zlib
 from email.parser import HeaderParser
 
 from msgspec import Struct
 
+from rva.inspect import unpack
 from rva.inspect.sniff import FormatError
-
-MAX_BYTES = 500_000_000
 
 
 class WheelFacts(Struct, frozen=True):
@@ -35,7 +31,7 @@ class WheelFacts(Struct, frozen=True):
 
 def read(data: bytes) -> WheelFacts:
     """Read a wheel; raise FormatError where it is damaged, unsafe to unpack or lacks a part."""
-    files = unzip(data)
+    files = unpack.unzip(data)
     folder = _dist_info(files)
     wheel = HeaderParser().parsestr(_text(files, f"{folder}/WHEEL"))
     metadata = HeaderParser().parsestr(_text(files, f"{folder}/METADATA"))
@@ -47,34 +43,6 @@ def read(data: bytes) -> WheelFacts:
         pure=wheel.get("Root-Is-Purelib", "") == "true",
         record_faults=tuple(_record_faults(files, f"{folder}/RECORD")),
     )
-
-
-def unzip(data: bytes) -> dict[str, bytes]:
-    """Every file of a zip archive in memory, by name; FormatError for damage, unsafe names, links and bombs."""
-    found: dict[str, bytes] = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(i.file_size for i in archive.infolist()) > MAX_BYTES:
-                raise FormatError(f"unpacks to more than {MAX_BYTES} bytes")
-            for info in archive.infolist():
-                name = safe_name(info.filename)
-                if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-                    raise FormatError(f"{name!r} is a link or a device")
-                if name in found:
-                    raise FormatError(f"{name!r} is there twice")
-                if not info.is_dir():
-                    found[name] = archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise FormatError(f"not a sound zip archive: {error}") from error
-    return found
-
-
-def safe_name(name: str) -> str:
-    """The name, if unpacking it stays below the folder chosen; FormatError otherwise."""
-    parts = name.split("/")
-    if not name or name.startswith("/") or "\\" in name or ".." in parts or ":" in parts[0] or "\0" in name:
-        raise FormatError(f"the name {name!r} would leave the folder it is unpacked to")
-    return name
 
 
 def _dist_info(files: dict[str, bytes]) -> str:

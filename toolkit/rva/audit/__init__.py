@@ -1,0 +1,1 @@
+"""Packages that others made, or that lie on the disk: read, never run."""
