@@ -342,8 +342,9 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-from rva.commands import audit, ci, merge  # noqa: E402
+from rva.commands import audit, ci, merge, versioning  # noqa: E402
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
 app.add_typer(merge.app)
+app.add_typer(versioning.app, name="version")

@@ -1,7 +1,4 @@
-"""The frozen types that pass between the stages. Each prints as JSON.
-
-platforms.toml -> Matrix -> Plan -> Manifest -> packages -> verdicts
-"""
+"""The frozen types that pass between the stages, as JSON too: Matrix -> Plan -> Manifest -> packages -> verdicts."""
 
 from __future__ import annotations  # noqa: I001
 
@@ -102,10 +99,11 @@ class Packages(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Place(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the version is written: ``text``, which holds {version} once, is in the file exactly ``count`` times."""
+    """Where the version is written: ``text`` is in the file ``count`` times, each in the line after the line ``below``."""
 
     file: PathStr
     text: PlaceStr
+    below: TextStr | None = None
     count: Annotated[int, Meta(ge=1, le=100)] = 1
 
 

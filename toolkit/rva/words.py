@@ -16,8 +16,7 @@ VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
 TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
 TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
 ARGUMENT = r"^(?!.*\.\.)([a-zA-Z0-9_.{][a-zA-Z0-9_./={},:*-]{0,199}|-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}|--)$"
-# No control characters but the end of a line.
-PLACE = r"^[^\x00-\x09\x0b-\x1f\x7f{}]{0,150}\{version\}[^\x00-\x09\x0b-\x1f\x7f{}]{0,150}$"
+PLACE = r"^[^\x00-\x1f\x7f{}]{0,150}\{version\}[^\x00-\x1f\x7f{}]{0,150}$"
 URL = r"^https://[a-zA-Z0-9.-]+/[a-zA-Z0-9._/-]*$"
 
 NameStr = Annotated[str, Meta(pattern=NAME, description="letters, digits, dot, underscore and dash")]
@@ -31,7 +30,5 @@ ArgumentStr = Annotated[
     str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
 ]
 UrlStr = Annotated[str, Meta(pattern=URL, description="an https address")]
-PlaceStr = Annotated[
-    str, Meta(pattern=PLACE, description="text of a file, over lines or not, with {version} in it once")
-]
+PlaceStr = Annotated[str, Meta(pattern=PLACE, description="a piece of a line with {version} in it once")]
 Bytes = Annotated[int, Meta(ge=1, le=1_000_000_000, description="bytes")]
