@@ -21,14 +21,16 @@ export async function start(program, ...words) {
   return { address: first, stop: () => child.kill() };
 }
 
-/** A page whose faults are remembered: uncaught errors, failed requests, errors on the console. */
+/** A page whose faults are remembered: uncaught errors, failed requests, errors on the console; and what it asks for. */
 export async function open(browser, address, options = {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   const faults = [];
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
   page.on("pageerror", (error) => faults.push(`uncaught: ${error.message}`));
   page.on("requestfailed", (request) => faults.push(`failed: ${request.url()}`));
   page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
   await page.goto(address);
-  return { page, faults, close: () => context.close() };
+  return { page, faults, requests, close: () => context.close() };
 }

@@ -3,58 +3,16 @@
 // PROJECT has the package in node_modules, the pages in web/ and examples/. The server is the example's own.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { createRequire } from "node:module";
 import path from "node:path";
 import * as inNode from "ruvector-attention-wasm";
 import { launch, open, start } from "./chromium.mjs";
+import { judges, looks as looked } from "./looks.mjs";
 
 const [project, screenshots] = process.argv.slice(2);
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const WRONG = '<div style="width: 3000px"><img src="data:,"><button></button></div>';
-const SIZES = [
-  { width: 390, height: 844 },
-  { width: 1280, height: 900 },
-];
 const passed = [];
 
-/** What axe-core finds against WCAG 2.2 AA. */
-async function accessibility(page) {
-  await page.evaluate(axe);
-  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: { type: "tag", values } }), tags);
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`);
-}
-
-async function fits(page) {
-  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(content <= window, `the page is ${content} wide in a window of ${window}`);
-}
-
-/** The two judges of a page see a page that is neither accessible nor narrow. */
-async function judges(browser) {
-  const { page, close } = await open(browser, "about:blank");
-  await page.setContent(WRONG);
-  assert.ok((await accessibility(page)).some((fault) => fault.startsWith("button-name")));
-  await assert.rejects(fits(page), /is 3\d{3} wide/);
-  await close();
-  passed.push("judges");
-}
-
-/** Every page at both widths and in both schemes: it fits, it is accessible, nothing fails. */
-async function looks(browser, address, name, ready) {
-  for (const viewport of SIZES) {
-    for (const colorScheme of ["light", "dark"]) {
-      const { page, faults, close } = await open(browser, address, { viewport, colorScheme });
-      await ready(page);
-      await fits(page);
-      assert.deepEqual(await accessibility(page), [], `${name} ${viewport.width} ${colorScheme}`);
-      await page.screenshot({ path: path.join(screenshots, `${name}-${viewport.width}-${colorScheme}.png`), fullPage: true });
-      assert.deepEqual(faults, []);
-      await close();
-      passed.push(`${name} ${viewport.width} ${colorScheme}`);
-    }
-  }
-}
+/** A page in all its looks. */
+const looks = async (browser, address, name, ready) => passed.push(...(await looked(browser, address, name, screenshots, ready)));
 
 async function output(page, text) {
   const there = (text) => document.getElementById("output").textContent.includes(text);
@@ -176,6 +134,7 @@ const { address, stop } = await start(path.join(project, "examples", "node_serve
 const browser = await launch();
 try {
   await judges(browser);
+  passed.push("judges");
   await server(address);
   await basic(browser, address);
   await worker(browser, address);

@@ -300,25 +300,6 @@ def bench(
     print_out((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
 
 
-@app.command()
-def docs(
-    check: Annotated[
-        bool, typer.Option("--check", help="change nothing; fail where a generated file is out of date")
-    ] = False,
-) -> None:
-    """Write the files generated from platforms.toml: its JSON schema and the README's table.
-
-    Examples: rva docs; rva docs --check
-    """
-    from rva import generated
-
-    root = here()
-    stale = generated.check(root, matrix.load(root)) if check else generated.write(root, matrix.load(root))
-    for name in stale:
-        print_out(f"{'out of date' if check else 'written'}: {name}\n")
-    raise typer.Exit(errors.CheckFailed.code if check and stale else 0)
-
-
 @app.callback(invoke_without_command=True)
 def version(show: Annotated[bool, typer.Option("--version", help="print rva's version")] = False) -> None:
     """Build, check and ship one Rust core for every platform."""
@@ -342,9 +323,14 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-from rva.commands import audit, ci, merge, versioning  # noqa: E402
+from rva.commands import audit, ci, docs, merge, versioning  # noqa: E402
+app.command()(docs.docs)
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
 app.add_typer(merge.app)
+<<<<<<< HEAD
 app.add_typer(versioning.app, name="version")
+=======
+app.command()(docs.docs)
+>>>>>>> e7dc3d2 (The documentation is a site: built strictly with the references of every language, met in Chromium, and it asks nobody else for anything)

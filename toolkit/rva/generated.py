@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rva import files, pipelines, report
 from rva.errors import CheckFailed
@@ -38,6 +41,48 @@ def write(root: Path, matrix: Matrix) -> list[str]:
     for name in stale:
         files.write(root / name, texts[name])
     return stale
+
+
+def schema_markdown() -> str:
+    """The reference of platforms.toml: every table, key, kind and default, as its schema has them."""
+    tables: Mapping[str, Any] = schema()["$defs"]
+    lines = [
+        "# platforms.toml",
+        "",
+        "Every key of the one table, generated from its schema. Unknown keys are errors.",
+        "",
+    ]
+    for name, table in tables.items():
+        text = " ".join(table.get("description", "").split()).replace("``", "`")
+        lines += [f"## {name}", "", text, "", "| key | what it holds | default |", "| --- | --- | --- |"]
+        required = table.get("required", [])
+        for key, value in table["properties"].items():
+            default = (
+                "required" if key in required else f"`{json.dumps(value['default'])}`" if "default" in value else ""
+            )
+            lines.append(f"| `{key}` | {_kind(value)} | {default} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _kind(value: Mapping[str, Any]) -> str:
+    """What a value of the schema may be, in words."""
+    if "$ref" in value:
+        name = value["$ref"].rsplit("/", 1)[1]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in value:
+        return "one of " + ", ".join(f"`{word}`" for word in value["enum"])
+    if "anyOf" in value:
+        return " or ".join(_kind(one) for one in value["anyOf"])
+    if value.get("type") == "array":
+        return f"a list of: {_kind(value['items'])}"
+    if value.get("type") == "object":
+        keys = value.get("propertyNames", {})
+        said = f" by {_kind(keys)}" if keys else ""
+        return f"a table{said} of: {_kind(value['additionalProperties'])}"
+    return str(
+        value.get("description") or {"null": "nothing", "boolean": "true or false"}.get(value["type"], value["type"])
+    )
 
 
 def _filled(path: Path, what: str, table: str) -> str:

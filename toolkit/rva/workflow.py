@@ -303,6 +303,8 @@ _PROGRAMS = {
     "node": "node",
     "npm": "npm",
     "dev": "dev",
+    "docs": "docs",
+    "docs-npm": "docs-npm",
     "package": "package",
     "python-binding": "python-binding",
     "server": "server",

@@ -21,7 +21,9 @@ from rva.toolchains.place import alone, make_folder, run
 WASM_OPT_FOLDER: Final = "requirements/npm"
 # The same for verdaccio, npm's registry on loopback.
 REGISTRY_FOLDER: Final = "requirements/verdaccio"
-NAMES: Final = ("node", "npm", "napi", "wasm-opt")
+# Lists whose programs are used as they are: a tool's name -> the folder with its lock file.
+LISTS: Final = {"docs-npm": "requirements/docs-npm"}
+NAMES: Final = ("node", "npm", "napi", "wasm-opt", *LISTS)
 _NODE_FIX: Final = "install Node.js from https://nodejs.org or your system's packages"
 
 
@@ -41,6 +43,8 @@ def needs(site: Site, names: set[str]) -> Iterator[Fetch]:
         yield Fetch(name="napi", source=f"npm's registry, {site.node_folder}/package-lock.json", megabytes=25)
     if "wasm-opt" in names:
         yield Fetch(name="wasm-opt", source=f"npm's registry, {WASM_OPT_FOLDER}/package-lock.json", megabytes=20)
+    for name in sorted(names & LISTS.keys()):
+        yield Fetch(name=name, source=f"npm's registry, {LISTS[name]}/package-lock.json", megabytes=12)
 
 
 def provide(site: Site, names: set[str], log: Log) -> tuple[Tool, ...]:
@@ -50,11 +54,13 @@ def provide(site: Site, names: set[str], log: Log) -> tuple[Tool, ...]:
         found.append(_napi(site, log))
     if "wasm-opt" in names:
         found.append(_wasm_opt(site, log))
+    found += [_list(site, name, log) for name in sorted(names & LISTS.keys())]
     return tuple(found)
 
 
 def _folders(site: Site) -> dict[str, Path]:
-    return {"node": site.local, "npm": site.local, "napi": site.local, "wasm-opt": _wasm_opt_folder(site)}
+    lists = {name: _modules_folder(site, source) for name, source in LISTS.items()}
+    return {"node": site.local, "npm": site.local, "napi": site.local, "wasm-opt": _wasm_opt_folder(site), **lists}
 
 
 def _is_current(site: Site, tool: Tool) -> bool:
@@ -63,6 +69,8 @@ def _is_current(site: Site, tool: Tool) -> bool:
     if tool.name in ("node", "npm"):
         # Another Node.js earlier on PATH would be the one that runs.
         return shutil.which(tool.name) == tool.path
+    if tool.name in LISTS:
+        return True  # its folder's name tells the lock file
     return tool.version == site.versions.get("binaryen")
 
 
@@ -140,12 +148,27 @@ def _wasm_opt(site: Site, log: Log) -> Tool:
 def provide_modules(site: Site, source: str, log: Log) -> Path:
     """A folder in the shared cache with the packages of a lock file in the checkout, made if it is not there."""
     name = source.replace("/", "-")
-    place = site.shared / "npm" / f"{name}-{_digest(site.root / source)[:12]}"
+    place = _modules_folder(site, source)
     with alone(place, log):
         if not place.is_dir():
             log.say(f"fetching the npm packages of {source}/package-lock.json")
             make_folder(place, lambda part: _copy_and_install(site, source, part, name, log))
     return place
+
+
+def _list(site: Site, name: str, log: Log) -> Tool:
+    """The programs of a lock file as one tool, whose path is their folder."""
+    folder = provide_modules(site, LISTS[name], log)
+    programs = folder / "node_modules" / ".bin"
+    tool = Tool(
+        name=name, version=folder.name, path=str(programs), source="npm", fingerprint=folder.name,
+        stamps=stamps([folder / "package-lock.json"]),
+    )  # fmt: skip
+    return write_record(folder, tool)
+
+
+def _modules_folder(site: Site, source: str) -> Path:
+    return site.shared / "npm" / f"{source.replace('/', '-')}-{_digest(site.root / source)[:12]}"
 
 
 def _copy_and_install(site: Site, source: str, folder: Path, name: str, log: Log) -> None:
