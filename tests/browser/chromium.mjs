@@ -24,6 +24,8 @@ export async function start(program, ...words) {
 /** A page whose faults are remembered: uncaught errors, failed requests, errors on the console; and what it asks for. */
 export async function open(browser, address, options = {}) {
   const context = await browser.newContext(options);
+  // A busy machine is slow, not broken.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const faults = [];
   const requests = [];

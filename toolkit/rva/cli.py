@@ -324,13 +324,9 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
 
 
 from rva.commands import audit, ci, docs, merge, versioning  # noqa: E402
-app.command()(docs.docs)
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
 app.add_typer(merge.app)
-<<<<<<< HEAD
 app.add_typer(versioning.app, name="version")
-=======
 app.command()(docs.docs)
->>>>>>> e7dc3d2 (The documentation is a site: built strictly with the references of every language, met in Chromium, and it asks nobody else for anything)
