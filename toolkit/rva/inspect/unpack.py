@@ -20,6 +20,7 @@ MAX_BYTES = 500_000_000
 MAX_FILES = 100_000
 _MAX_NAME = 1000
 _MAX_PART = 255
+_SHOWN = 80
 _GZIP = 31  # zlib's number for a gzip wrapper
 _UNICODE_PATH = 0x7075  # an extra field of zip with a second name
 
@@ -36,7 +37,7 @@ def unzip(data: bytes) -> dict[str, bytes]:
             entries = archive.infolist()
             found.expect(len(entries), sum(entry.file_size for entry in entries))
             start = min((entry.header_offset for entry in entries), default=0)
-            if start:
+            if start > 0:
                 raise FormatError(f"begins with {start} bytes that belong to no entry")
             for entry in entries:
                 name = found.name(entry.orig_filename, folder=entry.is_dir())
@@ -44,8 +45,12 @@ def unzip(data: bytes) -> dict[str, bytes]:
                     raise FormatError(f"{name!r} is a link or a device")
                 if _UNICODE_PATH in _extra_fields(entry.extra):
                     raise FormatError(f"{name!r} has a second name, which some programs take and others do not")
-                if not entry.is_dir():
-                    found.add(name, archive.read(entry))
+                if entry.is_dir():
+                    continue
+                body = archive.read(entry)
+                if len(body) != entry.file_size:
+                    raise FormatError(f"{name!r} has {len(body)} bytes; the archive's list says {entry.file_size}")
+                found.add(name, body)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, OSError) as error:
         raise FormatError(f"not a sound zip archive: {error}") from error
     return found.files
@@ -83,16 +88,17 @@ def untar(data: bytes) -> dict[str, bytes]:
 def safe_name(name: str) -> str:
     """The name, if unpacking it stays below the folder chosen, on every system; FormatError otherwise."""
     parts = name.split("/")
+    shown = repr(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
     if not name or name.startswith("/") or "\\" in name or ".." in parts or ":" in name:
-        raise FormatError(f"the name {name!r} would leave the folder it is unpacked to")
+        raise FormatError(f"the name {shown} would leave the folder it is unpacked to")
     if _CONTROL.search(name):
-        raise FormatError(f"the name {name!r} holds characters that belong in no name")
+        raise FormatError(f"the name {shown} holds characters that belong in no name")
     if "" in parts or "." in parts:
-        raise FormatError(f"the name {name!r} is another way to write a shorter one")
+        raise FormatError(f"the name {shown} is another way to write a shorter one")
     if len(name.encode()) > _MAX_NAME or any(len(part.encode()) > _MAX_PART for part in parts):
-        raise FormatError(f"the name {name[:40]!r}... is longer than a file system takes")
+        raise FormatError(f"the name {shown} is longer than a file system takes")
     if any(_DEVICES.fullmatch(part) or part.endswith((".", " ")) for part in parts):
-        raise FormatError(f"the name {name!r} cannot be unpacked on Windows")
+        raise FormatError(f"the name {shown} cannot be unpacked on Windows")
     return name
 
 

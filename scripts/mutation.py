@@ -1,0 +1,91 @@
+"""Mutation testing of the modules that inspect, verify and audit: `scripts/proofs.sh mutation`.
+
+python scripts/mutation.py MUTMUT [FOLDER]
+
+MUTMUT is the program of requirements/mutation.txt. It wants packages below src/, so the checkout's files are copied to
+FOLDER (.rva/mutation) in that shape; a second run goes on where the first was ended. Prints what was killed, and the survivors.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# What judges. What fetches and what prints is left to its own tests.
+JUDGES = ("claims", "content", "javascript", "npm", "specs", "wheels")
+MUTATED = (
+    "src/rva/inspect/*.py",
+    "src/rva/verify/*.py",
+    "src/rva/verified.py",
+    "src/rva/audited.py",
+    *(f"src/rva/audit/{name}.py" for name in JUDGES),
+)
+TESTS = ("tests/toolkit/inspect", "tests/toolkit/verify", "tests/toolkit/audit")
+# Tests that start rva itself see nothing of a mutant.
+ARGUMENTS = ("-m", "not process", "-p", "no:cacheprovider")
+LEAST = 80.0
+
+
+def lay_out(folder: Path) -> None:
+    """The checkout's files in mutmut's shape, with settings of its own."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    shown = sorted(name for name in listed.split("\0") if name)
+    for name in shown:
+        place = folder / (f"src/{name.removeprefix('toolkit/')}" if name.startswith("toolkit/") else name)
+        if (ROOT / name).is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, place)
+    copied = sorted({name.split("/")[0] for name in shown} - {"toolkit", "pyproject.toml", "src"})
+    lists = {"source_paths": ["src"], "only_mutate": MUTATED, "also_copy": copied}
+    lists |= {"pytest_add_cli_args": ARGUMENTS, "pytest_add_cli_args_test_selection": TESTS}
+    lines = ["timeout_constant = 60.0"]  # a busy machine is no reason to call a mutant found
+    lines += [f"{key} = {list(value)!r}" for key, value in lists.items()]
+    pytest = '[tool.pytest.ini_options]\naddopts = "--strict-markers --import-mode=importlib"'
+    (folder / "pyproject.toml").write_text("[tool.mutmut]\n" + "\n".join(lines) + f"\n\n{pytest}\n")
+
+
+def verdicts(mutmut: str, folder: Path) -> dict[str, str]:
+    """Mutant -> how it ended."""
+    done = subprocess.run([mutmut, "results", "--all", "true"], cwd=folder, capture_output=True, text=True, check=True)
+    rows = [line.split(": ", 1) for line in done.stdout.splitlines() if ": " in line]
+    return {name.strip(): verdict.strip() for name, verdict in rows}
+
+
+def table(found: dict[str, str]) -> str:
+    """Killed of all, module by module."""
+    lines = ["| module | mutants | killed | survived | other |", "| --- | --- | --- | --- | --- |"]
+    modules = sorted({name.split(".x", 1)[0] for name in found})
+    for module in [*modules, ""]:
+        ends = Counter(end for name, end in found.items() if name.startswith(module))
+        caught = ends["killed"] + ends["timeout"]
+        other = ", ".join(
+            f"{n} {end}" for end, n in sorted(ends.items()) if end not in ("killed", "timeout", "survived")
+        )
+        name = module.removeprefix("rva.") or "all"
+        lines.append(
+            f"| {name} | {ends.total()} | {caught} ({100 * caught / ends.total():.0f} %) | {ends['survived']} | {other} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run it all; 1 where too many survive."""
+    mutmut = str(Path(sys.argv[1]).absolute())
+    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / ".rva" / "mutation"
+    lay_out(folder)
+    subprocess.run([mutmut, "run", "--max-children", "2"], cwd=folder, check=False)
+    found = verdicts(mutmut, folder)
+    if not found:
+        sys.exit("mutmut made no mutants: see its words above")
+    print(table(found))
+    print("\n".join(name for name, end in sorted(found.items()) if end not in ("killed", "timeout")))
+    caught = sum(end in ("killed", "timeout") for end in found.values())
+    return int(100 * caught / len(found) < LEAST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
