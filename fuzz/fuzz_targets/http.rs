@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
     let form = Form::ALL[usize::from(choice % 3)];
     let many = choice & 4 != 0;
     let limits = Limits { queries: 64, bytes: 1 << 16 };
-    let answer = read(Source { form, options, many }, body.to_vec().into(), DEFAULTS.get_or_init(defaults), &limits)
+    let answer = read(Source { form, options, many }, body.into(), DEFAULTS.get_or_init(defaults), &limits)
         .and_then(|call| call.run(&mut Default::default())?.encode(form, many));
     match answer {
         // Numbers, each of 4 bytes or a few digits, and what stands around them.

@@ -148,6 +148,23 @@ fn one() -> Value {
     json!({"attention_type": "scaled-dot-product", "query": [0, 0], "keys": [1, 0, 0, 1], "values": [1, 3]})
 }
 
+/// The answer to a raw body that is announced by no length and comes in chunks of this size.
+fn in_chunks(server: &Server, path: &str, body: &[u8], size: usize) -> Answer {
+    let mut stream = server.connect();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-type: application/octet-stream\r\n\r\n"
+    );
+    let mut request = head.into_bytes();
+    for chunk in body.chunks(size) {
+        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        request.extend_from_slice(chunk);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    stream.write_all(&request).unwrap();
+    receive(&mut stream).unwrap()
+}
+
 #[test]
 fn every_route_answers() {
     let server = Server::start(&[]);
@@ -170,9 +187,16 @@ fn every_route_answers() {
     let path = "/attention?attention_type=linear&hidden_dim=2&num_keys=2&value_dim=1";
     let answer = server.ask("POST", path, "content-type: application/octet-stream\r\n", &raw);
     assert_eq!(answer.body, 2.0_f32.to_le_bytes());
+    let timing = &answer.headers["server-timing"];
+    assert!(timing.starts_with("queue;dur=") && timing.contains(", compute;dur="), "{timing}");
+    assert_eq!(
+        in_chunks(&server, path, &raw, 7).body,
+        2.0_f32.to_le_bytes(),
+        "pieces that end within numbers"
+    );
     assert!(server
         .metrics()
-        .contains(r#"ruvector_http_requests_total{route="/attention",method="POST",status="200"} 2"#));
+        .contains(r#"ruvector_http_requests_total{route="/attention",method="POST",status="200"} 3"#));
     assert_eq!(server.ask("GET", "/openapi.json", "", b"").json()["openapi"], "3.1.0");
 }
 

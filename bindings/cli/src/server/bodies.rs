@@ -1,9 +1,10 @@
 //! Bodies as they arrive: bounded in size, in time and in what all of them hold together.
 
+use std::collections::TryReserveError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
@@ -14,6 +15,12 @@ use super::errors::Refusal;
 
 /// What one permit of the memory that bodies share stands for.
 const UNIT: usize = 4096;
+
+/// Bytes of a word.
+const WORD: usize = size_of::<f32>();
+
+/// Most bytes for which a body gets memory before any has come.
+const FIRST: usize = 1 << 20;
 
 /// Most pieces of an unwanted body that are thrown away to keep its connection.
 const MOST_DISCARDED: usize = 16;
@@ -36,72 +43,68 @@ impl Room {
     }
 }
 
-/// A body in the pieces it came in, and its share of the room.
+/// A body, and its share of the room.
+///
+/// It is put together while it comes, each piece as soon as it has been received: so it is in memory once, and its
+/// numbers lie where the core can take them.
 #[derive(Debug, Default)]
-pub struct Pieces {
-    pieces: Vec<Bytes>,
+pub struct Buffer {
+    /// All bytes, in the order of memory; the last word may be filled up with zeros.
+    words: Vec<f32>,
     length: usize,
     share: Option<OwnedSemaphorePermit>,
 }
 
-impl Pieces {
-    /// Number of bytes.
-    #[allow(clippy::len_without_is_empty)] // nobody asks
-    pub fn len(&self) -> usize {
-        self.length
+impl Buffer {
+    /// Makes place for a piece, and for more where more was announced, though not for all of it at once: a large number
+    /// in a header costs nothing to send.
+    fn reserve(&mut self, piece: usize, announced: usize) -> Result<(), TryReserveError> {
+        let needed = self.length.saturating_add(piece);
+        let useful = announced.min(FIRST.max(self.length.saturating_mul(2)));
+        let words = needed.max(useful).div_ceil(WORD);
+        match needed.div_ceil(WORD) > self.words.capacity() {
+            true => self.words.try_reserve_exact(words - self.words.len()),
+            false => Ok(()),
+        }
     }
 
-    fn push(&mut self, piece: Bytes, share: OwnedSemaphorePermit) {
+    fn push(&mut self, piece: &[u8]) {
         self.length += piece.len();
-        self.pieces.push(piece);
-        match &mut self.share {
-            Some(all) => all.merge(share),
-            none => *none = Some(share),
+        // Pieces end anywhere, also within a word.
+        let used = (self.length - piece.len()) % WORD;
+        let missing = if used == 0 { 0 } else { WORD - used };
+        let (head, piece) = piece.split_at(missing.min(piece.len()));
+        if let Some(last) = self.words.last_mut() {
+            bytemuck::bytes_of_mut(last)[used..used + head.len()].copy_from_slice(head);
+        }
+        let (words, rest) = piece.as_chunks();
+        self.words.extend(words.iter().map(|word| f32::from_ne_bytes(*word)));
+        if !rest.is_empty() {
+            let mut word = [0; WORD];
+            word[..rest.len()].copy_from_slice(rest);
+            self.words.push(f32::from_ne_bytes(word));
         }
     }
 
-    /// All bytes in a row.
-    pub fn bytes(mut self) -> Bytes {
-        match self.pieces.len() {
-            0 | 1 => self.pieces.pop().unwrap_or_default(),
-            _ => {
-                let mut all = Vec::with_capacity(self.length);
-                self.pieces.drain(..).for_each(|piece| all.extend_from_slice(&piece));
-                all.into()
-            }
-        }
+    /// All bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.length]
     }
 
     /// Little-endian float32; the length has to be a multiple of 4.
-    pub fn floats(mut self) -> Vec<f32> {
-        let mut all = Vec::with_capacity(self.length / 4);
-        // Pieces end anywhere, also within a number.
-        let mut begun = [0_u8; 4];
-        let mut have = 0;
-        for piece in self.pieces.drain(..) {
-            let missing = (4 - have) % 4;
-            let (head, rest) = piece.split_at(missing.min(piece.len()));
-            begun[have..have + head.len()].copy_from_slice(head);
-            have += head.len();
-            if have == 4 {
-                all.push(f32::from_le_bytes(begun));
-                have = 0;
-            }
-            if have > 0 {
-                continue;
-            }
-            let (numbers, tail) = rest.split_at(rest.len() - rest.len() % 4);
-            all.extend(numbers.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-            begun[..tail.len()].copy_from_slice(tail);
-            have = tail.len();
+    pub fn floats(self) -> Vec<f32> {
+        match cfg!(target_endian = "little") {
+            true => self.words,
+            false => self.words.into_iter().map(|word| f32::from_le_bytes(word.to_ne_bytes())).collect(),
         }
-        all
     }
 }
 
-impl From<Vec<u8>> for Pieces {
-    fn from(bytes: Vec<u8>) -> Self {
-        Pieces { length: bytes.len(), pieces: vec![bytes.into()], share: None }
+impl From<&[u8]> for Buffer {
+    fn from(bytes: &[u8]) -> Self {
+        let mut all = Buffer::default();
+        all.push(bytes);
+        all
     }
 }
 
@@ -136,20 +139,21 @@ pub fn discard(mut body: Body, refusal: Refusal) -> Refusal {
 }
 
 /// Receives a body; after a refusal the connection has to end.
-pub async fn receive(body: Body, bounds: &Bounds) -> Result<Pieces, Refusal> {
+pub async fn receive(body: Body, bounds: &Bounds) -> Result<Buffer, Refusal> {
     receive_all(body, bounds).await.map_err(Refusal::closing)
 }
 
-async fn receive_all(mut body: Body, bounds: &Bounds) -> Result<Pieces, Refusal> {
+async fn receive_all(mut body: Body, bounds: &Bounds) -> Result<Buffer, Refusal> {
     let end = Instant::now() + bounds.time;
-    let mut pieces = Pieces::default();
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX).min(bounds.bytes);
+    let mut all = Buffer::default();
     loop {
         let frame = timeout_at(end, body.frame()).await.map_err(|_| {
             let message = format!("the body took longer than {} ms", bounds.time.as_millis());
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "body", message)
         })?;
         let piece = match frame {
-            None => return Ok(pieces),
+            None => return Ok(all),
             Some(Ok(frame)) => frame.into_data(),
             Some(Err(_)) => {
                 return Err(Refusal::malformed("body", "body", "the body ended early or is no valid HTTP"));
@@ -157,56 +161,89 @@ async fn receive_all(mut body: Body, bounds: &Bounds) -> Result<Pieces, Refusal>
         };
         // Trailers are of no use here.
         let Ok(piece) = piece else { continue };
-        if pieces.length.saturating_add(piece.len()) > bounds.bytes {
+        if all.length.saturating_add(piece.len()) > bounds.bytes {
             return Err(too_large(bounds.bytes));
         }
-        let share = bounds.room.take(piece.len()).ok_or_else(|| {
+        let full = || {
             Refusal::busy("memory_full", "the bodies of waiting requests fill the memory set aside for them")
-        })?;
-        pieces.push(piece, share);
+        };
+        let share = bounds.room.take(piece.len()).ok_or_else(full)?;
+        all.reserve(piece.len(), announced).map_err(|_| full())?;
+        all.push(&piece);
+        match &mut all.share {
+            Some(shares) => shares.merge(share),
+            none => *none = Some(share),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Bytes;
 
     fn bounds(bytes: usize) -> Bounds {
         Bounds { bytes, time: Duration::from_millis(50), room: Room::new(1 << 20) }
     }
 
-    fn cut(bytes: &[u8], sizes: &[usize]) -> Pieces {
-        let mut pieces = Pieces::default();
-        let room = Room::new(1 << 20);
+    fn cut(bytes: &[u8], sizes: &[usize]) -> Buffer {
+        let mut all = Buffer::default();
         let mut rest = bytes;
         for &size in sizes.iter().cycle() {
             let (piece, after) = rest.split_at(size.min(rest.len()));
-            pieces.push(Bytes::copy_from_slice(piece), room.take(piece.len()).unwrap());
+            all.push(piece);
             rest = after;
             if rest.is_empty() {
-                return pieces;
+                break;
             }
         }
-        pieces
+        all
     }
 
     #[test]
-    fn numbers_survive_any_cut() {
+    fn a_body_survives_any_cut() {
         let numbers: Vec<f32> = (0..37).map(|i| i as f32 * 0.37 - 5.0).collect();
         let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-        for sizes in
-            [&[1][..], &[2], &[3], &[4], &[5], &[7, 1, 1], &[1, 2, 9, 16], &[1000], &[3, 3, 3, 1, 1, 1]]
-        {
+        for sizes in [
+            &[1][..],
+            &[2],
+            &[3],
+            &[4],
+            &[5],
+            &[7, 1, 1],
+            &[1, 2, 9, 16],
+            &[1000],
+            &[3, 3, 3, 1, 1, 1],
+            &[0, 6],
+        ] {
             assert_eq!(cut(&bytes, sizes).floats(), numbers, "pieces of {sizes:?}");
-            assert_eq!(cut(&bytes, sizes).bytes(), bytes, "pieces of {sizes:?}");
+            for end in 0..9 {
+                assert_eq!(cut(&bytes[..end], sizes).bytes(), &bytes[..end], "pieces of {sizes:?}");
+            }
         }
-        assert!(Pieces::default().floats().is_empty());
+        assert!(Buffer::default().floats().is_empty());
+    }
+
+    #[test]
+    fn memory_is_set_aside_for_what_comes_not_for_what_is_announced() {
+        let mut all = Buffer::default();
+        all.reserve(10, 1 << 40).unwrap();
+        assert!(all.words.capacity() * WORD < 2 * FIRST);
+        let mut exact = Buffer::default();
+        exact.reserve(10, 4000).unwrap();
+        let (before, piece) = (exact.words.capacity(), [1; 1000]);
+        for _ in 0..4 {
+            exact.reserve(piece.len(), 4000).unwrap();
+            exact.push(&piece);
+        }
+        assert_eq!(exact.words.capacity(), before, "one allocation for a body whose length is known");
+        assert!(exact.reserve(usize::MAX, 0).is_err());
     }
 
     #[tokio::test]
     async fn a_body_is_bounded_in_size_and_time() {
         let body = || Body::from("0123456789");
-        assert_eq!(receive(body(), &bounds(10)).await.unwrap().bytes(), "0123456789");
+        assert_eq!(receive(body(), &bounds(10)).await.unwrap().bytes(), b"0123456789");
         assert_eq!(receive(body(), &bounds(9)).await.unwrap_err().status.as_u16(), 413);
         let never = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
         let refused = receive(Body::from_stream(never), &bounds(9)).await.unwrap_err();

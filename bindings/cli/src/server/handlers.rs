@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use attention::Workspace;
 use axum::body::{Body, Bytes};
@@ -11,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
-use super::bodies::{self, Pieces};
+use super::bodies::{self, Buffer};
 use super::call::Call;
 use super::errors::Refusal;
 use super::forms::{Answer, Form};
@@ -64,7 +65,7 @@ pub async fn batch(State(app): State<Arc<App>>, request: Request) -> Result<Resp
 struct Received {
     form: Form,
     options: String,
-    body: Pieces,
+    body: Buffer,
     many: bool,
 }
 
@@ -125,15 +126,18 @@ async fn compute<T: Send + 'static>(
 async fn whole(app: Arc<App>, request: Request, many: bool) -> Result<Response, Refusal> {
     let received = receive(&app, request, many).await?;
     let form = received.form;
-    let (bytes, milliseconds) = compute(&app, Admission::Now, move |app, workspace| {
+    let queued = Instant::now();
+    let (bytes, timing) = compute(&app, Admission::Now, move |app, workspace| {
+        let waited = queued.elapsed().as_secs_f64() * 1e3;
         let call = read(app, received)?;
         let answer = call.run(workspace)?;
         app.metrics.computation(call.attention.kind(), answer.milliseconds);
-        Ok((answer.encode(form, many)?, answer.milliseconds))
+        let timing = format!("queue;dur={waited:.3}, compute;dur={:.3}", answer.milliseconds);
+        Ok((answer.encode(form, many)?, timing))
     })
     .await?;
     let mut response = ([(CONTENT_TYPE, form.media_type())], bytes).into_response();
-    if let Ok(value) = HeaderValue::from_str(&format!("compute;dur={milliseconds:.3}")) {
+    if let Ok(value) = HeaderValue::try_from(timing) {
         response.headers_mut().insert(HeaderName::from_static("server-timing"), value);
     }
     Ok(response)

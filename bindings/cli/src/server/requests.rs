@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use super::bodies::Pieces;
+use super::bodies::Buffer;
 use super::call::{Call, Limits, Tensors};
 use super::errors::Refusal;
 use super::forms::Form;
@@ -40,11 +40,11 @@ pub struct Source<'a> {
 }
 
 /// Reads and checks a request.
-pub fn read(source: Source<'_>, body: Pieces, defaults: &Defaults, limits: &Limits) -> Result<Call, Refusal> {
+pub fn read(source: Source<'_>, body: Buffer, defaults: &Defaults, limits: &Limits) -> Result<Call, Refusal> {
     let call = match source.form {
-        Form::Json => from_json(&body.bytes(), source.many, defaults),
+        Form::Json => from_json(body.bytes(), source.many, defaults),
         Form::Raw => from_raw(body, source, defaults),
-        Form::SafeTensors => from_safetensors(&body.bytes(), source, defaults),
+        Form::SafeTensors => from_safetensors(body.bytes(), source, defaults),
     }?;
     call.check(limits)?;
     Ok(call)
@@ -267,10 +267,11 @@ fn parse_options(text: &str) -> Result<(Options, Wanted), Refusal> {
 }
 
 /// Queries, keys and values one after the other; the query string says where each begins.
-fn from_raw(body: Pieces, source: Source<'_>, defaults: &Defaults) -> Result<Call, Refusal> {
+fn from_raw(body: Buffer, source: Source<'_>, defaults: &Defaults) -> Result<Call, Refusal> {
     let (options, wanted) = parse_options(source.options)?;
-    if !body.len().is_multiple_of(4) {
-        let message = format!("{} bytes are no whole number of 4-byte float32 values", body.len());
+    let length = body.bytes().len();
+    if !length.is_multiple_of(4) {
+        let message = format!("{length} bytes are no whole number of 4-byte float32 values");
         return Err(Refusal::malformed("length", "body", message));
     }
     let data = body.floats();

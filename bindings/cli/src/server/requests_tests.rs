@@ -14,7 +14,7 @@ fn defaults() -> Defaults {
 }
 
 fn read_as(form: Form, options: &str, many: bool, body: Vec<u8>) -> Result<Call, Refusal> {
-    read(Source { form, options, many }, body.into(), &defaults(), &LIMITS)
+    read(Source { form, options, many }, body[..].into(), &defaults(), &LIMITS)
 }
 
 fn json(many: bool, body: &str) -> Result<Call, Refusal> {
