@@ -61,6 +61,11 @@ def on_config(config: Any, **_: object) -> Any:
     import tomllib
 
     project = tomllib.loads((ROOT / "platforms.toml").read_text("utf-8"))["project"]
+    named = (ROOT / "mkdocs.yml").read_text("utf-8")
+    lone = [path.relative_to(ROOT / "docs").as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
+    lone = [name for name in lone if name not in named]
+    # A page that nobody put into the menu is found all the same.
+    config.nav += [{"More": lone}] if lone and len(config.nav) > 1 else []
     config.extra["sources"] = f"{project['repository']}/blob/main"
     return config
 

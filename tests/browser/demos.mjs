@@ -62,8 +62,8 @@ const tableOf = (page) =>
   page.$$eval("#table tr", (rows) => rows.slice(1).map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent))));
 
 /** How many colours the picture has. */
-const colours = (page) =>
-  page.$eval("#picture", (canvas) => {
+const colours = (page, id = "#picture") =>
+  page.$eval(id, (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     return new Set(new Uint32Array(data.buffer)).size;
   });
@@ -93,6 +93,12 @@ async function demo(browser, address) {
   assert.match(await page.textContent("#cell"), /^Refused \(parameter\)/);
   await page.selectOption("#mechanism", "linear");
   assert.ok((await tableOf(page)).length === 13 && (await page.isDisabled("#neighbors")));
+  const told = await page.textContent("#point");
+  assert.match(told, /^Query \(0\.20, 0\.15\); the nearest of 15 keys is \d\.\d\d away/);
+  assert.ok((await colours(page, "#disk")) > 20, "the disk is empty");
+  await page.focus("#disk");
+  for (let i = 0; i < 60; i++) await page.keyboard.press("ArrowRight");
+  assert.match(await page.textContent("#point"), /^Query \(0\.9\d, 0\.\d\d\);.* \(0\.\d\d, 0\.\d\d\)\.$/);
   await page.fill("#words", "  ");
   assert.equal(await page.textContent("#cell"), "Type a few words.");
   await page.click("#measure");

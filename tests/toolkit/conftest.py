@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tomllib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rva import matrix as matrix_stage
@@ -98,3 +100,26 @@ def project(tmp_path: Path) -> Path:
     (folder / "platforms.toml").write_text(text)
     (folder / "templates").mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def rva(project: Path, root: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run rva in a small checkout of its own, with an empty cache and nothing on PATH."""
+    (tmp_path / "bin").mkdir()
+
+    def run(*arguments: str, cwd: Path = project, **options: Any) -> subprocess.CompletedProcess[str]:
+        env = {
+            "PYTHONPATH": str(root / "toolkit"),
+            "PATH": str(tmp_path / "bin"),
+            "RVA_CACHE_DIR": str(tmp_path / "cache"),
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            **({"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}),
+            **options.pop("env", {}),
+        }
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        return subprocess.run(
+            [sys.executable, "-m", "rva", *arguments], cwd=cwd, env=env, text=True, timeout=60, check=False, **options
+        )
+
+    return run

@@ -8,18 +8,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rva import files, pipelines, report
+import msgspec
+
+from rva import files, pipelines, render, report
 from rva.errors import CheckFailed
 from rva.model import Matrix, schema, to_json
+from rva.verified import Verification
 
 _NAMES = "docs/artifact-names.md"
+_VERIFIED = "docs/measured/verification.json"
 
 
 def wanted(root: Path, matrix: Matrix) -> dict[str, str]:
     """Path -> the text that the file should have now."""
     texts = {
         "platforms.schema.json": to_json(schema()),
-        "README.md": _filled(root / "README.md", "platform matrix", report.matrix_markdown(matrix)),
+        "README.md": _filled(root / "README.md", "platform matrix", report.matrix_markdown(matrix, _verified(root))),
+        **_pictures(root, matrix),
     }
     # A project may do without a page on names.
     if (root / _NAMES).is_file():
@@ -27,6 +32,34 @@ def wanted(root: Path, matrix: Matrix) -> dict[str, str]:
     if (root / ".github").is_dir():
         texts |= pipelines.texts(root, matrix)
     return texts
+
+
+def _verified(root: Path) -> Verification | None:
+    """The verification that the project keeps, if it does: what `rva verify --json` printed."""
+    path = root / _VERIFIED
+    return msgspec.json.decode(path.read_bytes(), type=Verification) if path.is_file() else None
+
+
+def _pictures(root: Path, matrix: Matrix) -> dict[str, str]:
+    """The matrix as a picture, one for each colour scheme."""
+    made = _verified(root)
+    if made is None:
+        return {}
+    platforms = {
+        triple: [
+            (found[recipe].id, made.standing(found[recipe].id)) if recipe in found else ("", "")
+            for recipe in report.COLUMNS
+        ]
+        for triple, found in report.by_platform(matrix).items()
+    }
+    rest = [(t.id, made.standing(t.id)) for t in matrix.targets if t.recipe not in report.COLUMNS]
+    values = {"made": made, "columns": list(report.COLUMNS.values()), "platforms": platforms, "rest": rest}
+    return {
+        f"docs/assets/matrix-{scheme}.svg": render.render(
+            root / "templates", "verify/matrix.svg.j2", {**values, "scheme": scheme}
+        )
+        for scheme in ("light", "dark")
+    }
 
 
 def check(root: Path, matrix: Matrix) -> list[str]:

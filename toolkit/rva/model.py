@@ -44,6 +44,8 @@ class Project(Struct, frozen=True, forbid_unknown_fields=True):
     maintainer: TextStr = ""
     # A folder with a lock file of npm's: programs that lanes name as {node-18} and the like.
     runtimes: PathStr | None = None
+    # What `rva demo` runs; the port comes last.
+    demo: tuple[ArgumentStr, ...] = ()
 
 
 class Check(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from rva import naming
 from rva.audited import Audit
-from rva.model import Matrix, PackageManifest, Packed, Plan, Report, RowPlan, RowResult, Smoke
+from rva.model import Matrix, PackageManifest, Packed, Plan, Report, RowPlan, RowResult, Smoke, Target
+from rva.verified import STANDINGS, Verification
 from rva.verified import Cell as VerifiedCell
-from rva.verified import Verification
 
 Cell = str
 _STYLE = {
@@ -135,23 +135,41 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, colour: bool, 
     return "\n".join(line.rstrip() for line in sink.getvalue().splitlines()) + "\n"
 
 
-def matrix_markdown(matrix: Matrix) -> str:
-    """The platform matrix as the README shows it: one line a platform, one column a family."""
-    head = ["platform", "floor", "Node.js addon", "command line", "C library", "Python wheel"]
-    columns = ("napi", "cli", "c-library", "wheel")
+# What stands in a column of the matrix; every other recipe is for all platforms.
+COLUMNS = {"napi": "Node.js addon", "cli": "command line", "c-library": "C library", "wheel": "Python wheel"}
+
+
+def matrix_markdown(matrix: Matrix, made: Verification | None = None) -> str:
+    """The platform matrix as the README shows it: one line a platform, one column a family; how each stands, if known."""
+
+    def cell(target: Target) -> str:
+        return f"{target.priority} {made.standing(target.id)}" if made else target.priority
+
+    head = ["platform", "floor", *COLUMNS.values()]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    triples: dict[str, dict[str, str]] = {}
-    for t in matrix.targets:
-        if t.recipe in columns:
-            triples.setdefault(t.triple, {})[t.recipe] = t.priority
     floors = {t.triple: naming.floor(t.os, t.libc, t.floor) for t in matrix.targets}
-    for triple, cells in triples.items():
-        lines.append("| " + " | ".join([f"`{triple}`", floors[triple], *[cells.get(c, "") for c in columns]]) + " |")
-    lines += ["", "| everywhere | row | priority |", "| --- | --- | --- |"]
-    for t in matrix.targets:
-        if t.recipe not in columns:
-            lines.append(f"| {t.recipe} | `{t.id}` | {t.priority} |")
+    for triple, found in by_platform(matrix).items():
+        cells = [cell(found[recipe]) if recipe in found else "" for recipe in COLUMNS]
+        lines.append("| " + " | ".join([f"`{triple}`", floors[triple], *cells]) + " |")
+    lines += ["", "| everywhere | row | |", "| --- | --- | --- |"]
+    lines += [f"| {t.recipe} | `{t.id}` | {cell(t)} |" for t in matrix.targets if t.recipe not in COLUMNS]
+    if made:
+        words = {made.standing(t.id) for t in matrix.targets}
+        lines += ["", *(f"- **{word}**: {text}" for word, text in STANDINGS.items() if word in words)]
+        lines += [
+            "",
+            f"P0 to P2 are priorities. By `rva verify` of {made.date[:10]}, {made.machine}, commit {made.commit[:12]}.",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def by_platform(matrix: Matrix) -> dict[str, dict[str, Target]]:
+    """Triple -> recipe -> row, of what is made for one platform."""
+    found: dict[str, dict[str, Target]] = {}
+    for target in matrix.targets:
+        if target.recipe in COLUMNS:
+            found.setdefault(target.triple, {})[target.recipe] = target
+    return found
 
 
 def names_markdown(matrix: Matrix) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rva import dist, host, replay, smoke, toolchain, workflow
-from rva.errors import CheckFailed
+from rva.errors import UsageError
 from rva.log import Log
 from rva.model import Matrix, Target
 from rva.verified import Verification
@@ -20,7 +20,7 @@ def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Ve
     with workflow.one_run(root, log):
         manifest = dist.Dist(root).manifest()
         if manifest is None:
-            raise CheckFailed("dist/ holds no finished row", fix="run `rva build --target all` first")
+            raise UsageError("dist/ holds no finished build", fix="run `rva build` first")
         ids = {a.id for a in manifest.artifacts}
         inventory = workflow.with_programs(table, targets, workflow.tools_at_hand(root, table), log)
         programs = workflow.programs_of(inventory) | _runtimes(

@@ -30,6 +30,19 @@ class Cell(Struct, frozen=True):
         return self.how if self.how in ("emulated", "loads") else "pass"
 
 
+# How a row stands, best first: the word, and what it means.
+STANDINGS = {
+    "fails": "a check failed",
+    "runs": "the reference cases ran where it is made for",
+    "emulated": "they ran under an emulator",
+    "loads": "it loads, and its functions are there",
+    "stand-in": "the MSVC file needs a Windows machine: its stand-in ran under wine",
+    "read": "its file was read and is what it says; nothing here runs it",
+    "stand-in read": "its stand-in was read",
+    "absent": "not built",
+}
+
+
 class Verification(Struct, frozen=True):
     """The whole of one `rva verify`: rows by checks."""
 
@@ -48,3 +61,13 @@ class Verification(Struct, frozen=True):
         words = [cell.word for cell in self.cells]
         found = ", ".join(f"{words.count(word)} {word}" for word in sorted(set(words)))
         return f"{len(self.rows)} rows: {found or 'nothing checked'}; {self.seconds:.0f} s"
+
+    def standing(self, row: str) -> str:
+        """The best that is known of a row, as a word of STANDINGS; a failure outweighs everything."""
+        cells = [cell for cell in self.cells if cell.row == row and cell.status != "not-run"]
+        if any(cell.status == "fail" for cell in cells):
+            return "fails"
+        ran = [cell for cell in cells if cell.check != "files"]
+        words = {"stand-in" if cell.stand_in else cell.word.replace("pass", "runs") for cell in ran}
+        words |= {"stand-in read" if cell.stand_in else "read" for cell in cells}
+        return next((word for word in STANDINGS if word in words), "absent")

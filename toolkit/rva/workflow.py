@@ -14,7 +14,7 @@ import filelock
 from msgspec import Struct
 
 from rva import bench as benches
-from rva import checks, content, dist, files, host, naming, replay, run, shell, smoke, toolchain
+from rva import checks, content, dist, files, host, naming, replay, rules, run, shell, smoke, toolchain
 from rva import plan as planning
 from rva.errors import CheckFailed, RvaError, UsageError
 from rva.log import Log
@@ -135,7 +135,9 @@ def test(root: Path, table: Matrix, only: Sequence[str], log: Log) -> checks.Tes
     known = {stage: stage for stage in stages} | {check.name: check.stage for check in table.checks}
     for name in only:
         if name not in known:
-            raise UsageError(f"no stage or check is named {name!r}", fix=f"use one of {', '.join(known)}")
+            raise UsageError(
+                f"no stage or check is named {name!r}", fix=f"{rules.nearest(name, known)}`rva dev` lists them"
+            )
     wanted = [check for check in table.checks if not only or check.stage in only or check.name in only]
     verdicts: list[checks.Verdict] = []
     spent: dict[str, float] = {}

@@ -1,5 +1,6 @@
-// The page's two parts: a picture of attention weights, and live times of three ways to compute.
+// The page's parts: a picture of attention weights, the disk of disk.js, and live times of three ways to compute.
 import init, { Attention, AttentionError, KeyValueCache, ScaledDotProductAttention, backend } from "ruvector-attention-wasm";
+import { showDisk } from "./disk.js";
 
 const MOST_WORDS = 24;
 const VECTOR = 64;
@@ -288,6 +289,7 @@ try {
   $("status").textContent = `Computed by ${backend.name}, ${backend.level}: ${backend.reason}`;
   listenToPicture();
   compute();
+  showDisk($("disk"), $("point"));
   $("measure").addEventListener("click", startOrStop);
   $("count").addEventListener("change", () => {
     if (!run) return;
