@@ -39,11 +39,8 @@ def _check(argv: Sequence[str], **extra: str) -> str:
 
 
 def _folder_with(source: Path, unwanted: Sequence[str], work: Path) -> Path:
-    """A copy of the library's folder in which the linker finds only the wanted kind of library."""
-    work.mkdir()
-    for path in source.rglob("*"):
-        if path.is_file() and path.name not in unwanted:
-            shutil.copy2(path, work / path.name)
+    """A copy of the library's folder, flat or as it is installed, in which the linker finds only the wanted kind of library."""
+    shutil.copytree(source, work, ignore=lambda _, names: [name for name in names if name in unwanted])
     return work
 
 
@@ -53,14 +50,17 @@ def _replay(kind: str, library: Path, vectors: Path, work: Path) -> list[Sequenc
     cases.only(folder, f"lib{LIBRARY}.a" if static else f"lib{LIBRARY}.*")
     pkg_config = cases.command("PKG_CONFIG", ["pkg-config"])
     query = [*pkg_config, *(["--static"] if static else []), "--cflags", "--libs", MODULE]
-    flags = _check(query, PKG_CONFIG_PATH=str(folder)).split()
+    flags = _check(query, PKG_CONFIG_PATH=str(cases.only(folder, "*.pc").parent)).split()
+    # On Windows the library that a program loads may lie apart from the one that it is linked with, which zig does not know.
+    places = sorted({str(path.parent) for name in SHARED[:3] for path in folder.rglob(name)})
+    search = {name: os.pathsep.join(places) for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")}
+    flags += [f"-L{place}" for place in places]
     program = work / f"smoke-{kind}"
     compiler = cases.command("CC", ["cc"])
     strict = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     _check([*compiler, *strict, str(SOURCE), "-o", str(program), *flags])
     inputs, results = work / "cases", work / f"{kind}.results"
     inputs.write_bytes(b"".join(cases.pack(case) for case in cases.load(vectors)))
-    search = {name: str(folder) for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")}
     runner = cases.command("RVA_SMOKE_RUNNER", [])
     _check([*runner, str(program), str(inputs), str(results)], **({} if static else search))
     return cases.unpack(results.read_bytes())

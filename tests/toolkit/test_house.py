@@ -56,6 +56,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "commands/", "options.py", "edge.py"}),
     "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "commands/", "console.py", "edge.py", "log.py"}),
     "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/", "audit/registries.py"}),
+    "serves on this machine": (r"^(http\.server|socketserver)(\.|$)", {"loopback.py", "registries/"}),
     "runs data as code": (r"^(pickle|marshal|shelve|runpy)(\.|$)", set()),
 }  # fmt: skip
 
@@ -127,6 +128,7 @@ def test_doors(sources: dict[str, str], what: str) -> None:
         ("reads the command line or exits", "from sys import exit"),
         ("writes on standard output or error", "import sys\nsys.stderr.write('x')"),
         ("speaks to the network", "import urllib.request"),
+        ("serves on this machine", "from http.server import HTTPServer"),
         ("runs data as code", "import pickle"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,14 @@ _TIMEOUT_S = 600.0
 
 
 class Job(Struct, frozen=True):
-    """One row's artifacts and the command that replays the cases through them. ``lane`` is empty for a direct run."""
+    """Files of one row, by path and digest, and the command that replays the cases through them in their folder.
+
+    ``lane`` is empty for a direct run.
+    """
 
     row: str
     lane: str
-    artifacts: tuple[Artifact, ...]
+    files: tuple[tuple[str, str], ...]
     folder: Path
     argv: tuple[str, ...]
     env: dict[str, str] = {}
@@ -48,6 +52,7 @@ class Runner:
         self._log = log
         self._known = _read(root)
         self._digests = content.Digests(root)
+        self._lock = threading.Lock()
 
     def filled(self, words: Sequence[str]) -> list[str]:
         """A command with its programs in their places: {python} becomes a path, {root}/x one below the checkout."""
@@ -55,13 +60,20 @@ class Runner:
 
     def replay(self, job: Job) -> Smoke:
         """The verdict on one job, from an earlier run where nothing changed since."""
-        key = self._key(job)
-        verdict = self._known.get(key) or self._run(job)
-        if verdict.status == "pass" and key not in self._known:
-            self._known[key] = verdict
-            files.write(_path(self.root), msgspec.json.encode(self._known))
-            return verdict
-        return msgspec.structs.replace(verdict, cached=key in self._known)
+        return self.known(job) or self.keep(job, self._run(job))
+
+    def known(self, job: Job) -> Smoke | None:
+        """The verdict of an earlier run on the same bytes."""
+        verdict = self._known.get(self._key(job))
+        return msgspec.structs.replace(verdict, cached=True) if verdict else None
+
+    def keep(self, job: Job, verdict: Smoke) -> Smoke:
+        """The verdict, remembered where it is a pass."""
+        if verdict.status == "pass":
+            with self._lock:
+                self._known[self._key(job)] = verdict
+                files.write(_path(self.root), msgspec.json.encode(self._known))
+        return verdict
 
     def _run(self, job: Job) -> Smoke:
         self._log.detail(f"smoke {job.label}")
@@ -87,12 +99,17 @@ class Runner:
 
     def _key(self, job: Job) -> str:
         parts: dict[str, object] = {
-            "files": sorted((a.path, a.sha256) for a in job.artifacts),
+            "files": sorted(job.files),
             "command": job.argv,
         }
         if job.lane:
             parts |= {"lane": job.lane, "env": sorted(job.env.items())}
         return content.key(parts, [self._matrix.project.vectors, "tests/smoke"], self._digests)
+
+
+def named(artifacts: Sequence[Artifact]) -> tuple[tuple[str, str], ...]:
+    """Finished files as a job names them."""
+    return tuple((a.path, a.sha256) for a in artifacts)
 
 
 def _judge(row: str, result: shell.Result, record: Path) -> Smoke:

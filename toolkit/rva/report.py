@@ -14,7 +14,7 @@ from rva.verified import Cell as VerifiedCell
 Cell = str
 _STYLE = {
     "current": "green", "built": "green", "pass": "green", "found": "green",
-    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "not": "yellow", "emulated": "cyan", "stand-in": "cyan", "loads": "cyan", "missing": "yellow", "sound": "green", "failed": "red", "fail": "red",
+    "build": "cyan", "unavailable": "yellow", "not-run": "yellow", "not": "yellow", "emulated": "cyan", "stand-in": "cyan", "loads": "cyan", "installs": "cyan", "missing": "yellow", "sound": "green", "failed": "red", "fail": "red",
 }  # fmt: skip
 
 
@@ -56,19 +56,24 @@ def _change(packed: Packed) -> str:
 
 
 def verification_table(made: Verification, *, colour: bool, width: int) -> str:
-    """One line a row, how it read and where it ran; then every failure, and why the rest was not run."""
+    """One line a row, how it read, where it ran and what installed it; then every failure, and why the rest was not run."""
     rows = [(row, *_verified([cell for cell in made.cells if cell.row == row])) for row in made.rows]
-    text = table(("row", "files", "run"), rows, colour=colour, width=width)
+    text = table(("row", "files", "run", "installed"), rows, colour=colour, width=width)
     for status in ("fail", "not-run"):
         cells = [cell for cell in made.cells if cell.status == status]
-        text += _grouped((cell.word, cell.reason, "", f"{cell.row} ({cell.check})") for cell in cells)
+        text += _grouped((cell.word, cell.reason, "", f"{cell.row} ({cell.name})") for cell in cells)
     return text + f"\n{made.summary}\n"
 
 
-def _verified(cells: Sequence[VerifiedCell]) -> tuple[Cell, Cell]:
+def _verified(cells: Sequence[VerifiedCell]) -> tuple[Cell, Cell, Cell]:
     read = [cell.word for cell in cells if cell.check == "files"]
-    ran = [f"{cell.word} {cell.check}" for cell in cells if cell.check != "files" and cell.status != "not-run"]
-    return ", ".join(read) or "not built", ", ".join(ran) or "not run"
+    ran = [
+        f"{cell.word} {cell.name}"
+        for cell in cells
+        if cell.status != "not-run" and not cell.package and cell.check != "files"
+    ]
+    installed = [f"{cell.word} {cell.name}" for cell in cells if cell.package and cell.status != "not-run"]
+    return ", ".join(read) or "not built", ", ".join(ran) or "not run", ", ".join(installed) or "no"
 
 
 def audit_table(made: Audit, *, colour: bool, width: int) -> str:

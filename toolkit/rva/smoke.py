@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from rva import naming
 from rva.model import Artifact, Host, Manifest, Matrix, Smoke, Target
-from rva.replay import Job, Runner
+from rva.replay import Job, Runner, named
 
 
 def run(
@@ -26,7 +26,9 @@ def run(
             verdicts.append(Smoke(target.id, "not-run", reason=reason))
             continue
         folder = runner.root / "dist" / naming.dist_folder(target.family, target.id, stand_in=False)
-        verdicts.append(runner.replay(Job(target.id, "", artifacts, folder, matrix.recipes[target.recipe].smoke)))
+        verdicts.append(
+            runner.replay(Job(target.id, "", named(artifacts), folder, matrix.recipes[target.recipe].smoke))
+        )
     return tuple(verdicts)
 
 

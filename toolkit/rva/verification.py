@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rva import dist, host, replay, smoke, toolchain, workflow
+import msgspec
+
+from rva import dist, host, loopback, replay, smoke, toolchain, workflow
 from rva.errors import UsageError
 from rva.log import Log
-from rva.model import Matrix, Target
-from rva.verified import Verification
-from rva.verify import reading, running
+from rva.model import Manifest, Matrix, PackageManifest, Smoke, Target
+from rva.verified import Cell, Verification
+from rva.verify import installed, reading, rooms, running
 
 
 def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Verification:
-    """Read and run everything of the selected rows that is in dist/. Builds nothing."""
+    """Read, run and install everything of the selected rows that is in dist/. Builds nothing."""
     started = time.monotonic()
     with workflow.one_run(root, log):
         manifest = dist.Dist(root).manifest()
@@ -26,12 +28,15 @@ def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Ve
         programs = workflow.programs_of(inventory) | _runtimes(
             root, table, [t for t in targets if t.id in ids], inventory, log
         )
-        runner = replay.Runner(root, table, programs, toolchain.environment(inventory, inventory.tools), log)
+        env = toolchain.environment(inventory, inventory.tools)
+        runner = replay.Runner(root, table, programs, env, log)
         with log.stage("read"):
             cells = reading.cells(manifest, targets, table, root)
         with log.stage("run"):
             ran = smoke.run(manifest, targets, table, host.detect(), runner, programs)
             cells += running.direct(ran) + running.lanes(manifest, targets, table, host.detect(), runner)
+        with log.stage("install"):
+            cells += _installed(root, table, targets, manifest, ran, runner, env, log)
     return Verification(
         manifest.version,
         manifest.commit,
@@ -42,6 +47,36 @@ def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Ve
         cells,
         round(time.monotonic() - started, 1),
     )
+
+
+def packages(root: Path) -> PackageManifest | None:
+    """What lies in dist/packages, or None."""
+    try:
+        return msgspec.json.decode((root / "dist" / dist.PACKAGES / "manifest.json").read_bytes(), type=PackageManifest)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _installed(
+    root: Path,
+    table: Matrix,
+    targets: Sequence[Target],
+    manifest: Manifest,
+    ran: Sequence[Smoke],
+    runner: replay.Runner,
+    env: Mapping[str, str],
+    log: Log,
+) -> tuple[Cell, ...]:
+    packed = packages(root)
+    if packed is None:
+        log.say("dist/ holds no packages to install: run `rva package` first")
+        return ()
+    folder, record = root / "dist" / dist.PACKAGES, root / ".rva" / "logs" / "install.log"
+    direct = frozenset(verdict.id for verdict in ran if verdict.status != "not-run")
+    with loopback.served(folder / "cli") as release:
+        shop = rooms.Shop(folder, table.version, env, record, release=release)
+        hall = installed.Hall(manifest, packed, table, host.detect(), direct, runner, shop)
+        return installed.cells(hall, targets)
 
 
 def _runtimes(

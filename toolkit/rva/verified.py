@@ -8,26 +8,36 @@ from msgspec import Struct
 
 
 class Cell(Struct, frozen=True):
-    """What one check said of one row. ``how`` tells a real run from an emulated one, a stand-in from the real thing."""
+    """What one check said of one row. ``how`` tells a real run from an emulated one, a stand-in from the real thing.
+
+    ``package`` is the file that was installed, where one was, and ``lane`` how it was run then.
+    """
 
     row: str
     check: str
     status: Literal["pass", "fail", "not-run"]
-    how: Literal["", "run", "emulated", "loads"] = ""
+    how: Literal["", "run", "emulated", "loads", "installs"] = ""
     stand_in: bool = False
     evidence: str = ""
     reason: str = ""
     duration_s: float = 0.0
     cached: bool = False
+    package: str = ""
+    lane: str = ""
+
+    @property
+    def name(self) -> str:
+        """The check with its lane: npm node-18."""
+        return f"{self.check} {self.lane}".rstrip()
 
     @property
     def word(self) -> str:
-        """The cell in a word or two: pass, fail, emulated, stand-in, loads or not run."""
+        """The cell in a word or two: pass, fail, emulated, stand-in, loads, installs or not run."""
         if self.status != "pass":
             return self.status.replace("-", " ")
-        if self.stand_in:
+        if self.stand_in and self.how != "installs":
             return "stand-in"
-        return self.how if self.how in ("emulated", "loads") else "pass"
+        return self.how if self.how in ("emulated", "loads", "installs") else "pass"
 
 
 # How a row stands, best first: the word, and what it means.

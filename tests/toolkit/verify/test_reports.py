@@ -19,21 +19,31 @@ CELLS = (
     Cell("two", "qemu", "pass", how="emulated"),
     Cell("three", "files", "fail", reason="built for <arm64> & not x64"),
     Cell("three", "qemu", "not-run", reason="qemu-arm was not found"),
+    Cell("one", "npm", "pass", how="run", package="npm/one.tgz", lane="node-18"),
+    Cell("two", "pip", "pass", how="installs", stand_in=True, package="python/two.whl"),
+    Cell("three", "npm", "not-run", reason="npm was not found", package="npm/three.tgz"),
 )
 MADE = Verification(
-    "1.2.3", "c0ffee", "a machine", "2026-11-23", ("one", "two", "three"), ("files", "direct", "qemu"), CELLS, 2.0
+    "1.2.3",
+    "c0ffee",
+    "a machine",
+    "2026-11-23",
+    ("one", "two", "three"),
+    ("files", "direct", "qemu", "npm", "pip"),
+    CELLS,
+    2.0,
 )
 
 
 def test_the_table_says_everything_once() -> None:
     text = report.verification_table(MADE, colour=False, width=200)
     lines = {line.split()[0]: line.split()[1:] for line in text.splitlines()[1:4]}
-    assert lines["one"] == ["pass", "pass", "direct"]
-    assert lines["two"] == ["stand-in", "emulated", "qemu"]
-    assert lines["three"] == ["fail", "not", "run"]
+    assert lines["one"] == ["pass", "pass", "direct", "pass", "npm", "node-18"]
+    assert lines["two"] == ["stand-in", "emulated", "qemu", "installs", "pip"]
+    assert lines["three"] == ["fail", "not", "run", "no"]
     assert text.count("built for <arm64> & not x64") == 1
     assert text.count("qemu-arm was not found") == 1
-    assert text.endswith("3 rows: 1 emulated, 1 fail, 1 not run, 2 pass, 1 stand-in; 2 s\n")
+    assert text.endswith("3 rows: 1 emulated, 1 fail, 1 installs, 2 not run, 3 pass, 1 stand-in; 2 s\n")
 
 
 def test_nothing_checked_is_no_success() -> None:
@@ -42,14 +52,21 @@ def test_nothing_checked_is_no_success() -> None:
 
 def test_markdown_has_a_cell_for_each_check() -> None:
     text = reports.markdown(MADE)
-    assert "| `three` | fail |  | not run |" in text
+    assert "| `three` | fail |  | not run | not run |  |" in text
     assert "**three, files**: built for <arm64> & not x64" in text
 
 
 def test_junit_counts_failures_and_what_was_not_run() -> None:
     suites = ElementTree.fromstring(reports.junit(MADE))
     found = {s.get("name"): (s.get("tests"), s.get("failures"), s.get("skipped")) for s in suites}
-    assert found == {"files": ("3", "1", "0"), "direct": ("1", "0", "0"), "qemu": ("2", "0", "1")}
+    assert found == {
+        "files": ("3", "1", "0"),
+        "direct": ("1", "0", "0"),
+        "qemu": ("2", "0", "1"),
+        "npm": ("2", "0", "1"),
+        "pip": ("1", "0", "0"),
+    }
+    assert "one (npm/one.tgz, node-18)" in {case.get("name") for case in suites.iter("testcase")}
     [failure] = suites.iter("failure")
     assert failure.get("message") == "built for <arm64> & not x64"
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from rva.log import Log
 from rva.model import Host, Lane, Manifest, Matrix, Smoke, Target
-from rva.replay import Job, Runner
+from rva.replay import Job, Runner, named
 from rva.verify import running
 
 from tests.toolkit.verify.test_reading import ROW, placed
@@ -53,7 +53,9 @@ def test_a_lane_gives_its_consumers_verdict(
 def test_only_passes_are_kept(table: Matrix, rows: dict[str, Target], tmp_path: Path) -> None:
     manifest = placed(b"x", rows[ROW], tmp_path)
     consumer = tmp_path / "consumer.py"
-    job = Job(ROW, "other", manifest.artifacts, tmp_path, LANE.argv, {"RVA_SMOKE_RUNNER": json.dumps(["p", "-q"])})
+    job = Job(
+        ROW, "other", named(manifest.artifacts), tmp_path, LANE.argv, {"RVA_SMOKE_RUNNER": json.dumps(["p", "-q"])}
+    )
     for counts, status, cached in (((1, 1), "fail", False), ((2, 0), "pass", False), ((0, 0), "pass", True)):
         consumer.write_text(CONSUMER.replace("PASSED", str(counts[0])).replace("FAILED", str(counts[1])))
         verdict = bench(tmp_path, table).replay(job)

@@ -35,7 +35,7 @@ def markdown(made: Verification) -> str:
         cells = [grid.get((row, check), ()) for check in made.checks]
         lines.append(f"| `{row}` | " + " | ".join(", ".join(cell.word for cell in found) for found in cells) + " |")
     for cell in _of(made, "fail"):
-        lines += ["", f"**{cell.row}, {cell.check}**: {cell.reason}"]
+        lines += ["", f"**{cell.row}, {cell.name}**: {cell.reason}"]
     return "\n".join(lines) + "\n"
 
 
@@ -49,7 +49,8 @@ def junit(made: Verification) -> str:
             failures=str(sum(c.status == "fail" for c in cells)), skipped=str(sum(c.status == "not-run" for c in cells)),
         )  # fmt: skip
         for cell in cells:
-            name = f"{cell.row} (stand-in)" if cell.stand_in else cell.row
+            more = [word for word in (cell.package, cell.lane, "stand-in" if cell.stand_in else "") if word]
+            name = f"{cell.row} ({', '.join(more)})" if more else cell.row
             case = ElementTree.SubElement(suite, "testcase", classname=check, name=name, time=str(cell.duration_s))
             if cell.status == "fail":
                 ElementTree.SubElement(case, "failure", message=cell.reason)

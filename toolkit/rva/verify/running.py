@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rva import naming
 from rva.host import lacking as lacking_programs
-from rva.model import Artifact, Host, Lane, Manifest, Matrix, Smoke, Target
-from rva.replay import Job, Runner
+from rva.model import Host, Lane, Manifest, Matrix, Smoke, Target
+from rva.replay import Job, Runner, named
 from rva.verified import Cell
 
 DIRECT = "direct"
@@ -19,7 +19,7 @@ WINE_FOLDER = "RVA_WINE_FOLDER"
 
 def direct(verdicts: Sequence[Smoke]) -> tuple[Cell, ...]:
     """The verdicts of the smoke tests as cells."""
-    return tuple(_cell(v, DIRECT, "run" if v.status != "not-run" else "") for v in verdicts)
+    return tuple(cell(v, DIRECT, "run" if v.status != "not-run" else "") for v in verdicts)
 
 
 def lanes(
@@ -30,13 +30,18 @@ def lanes(
         _run(lane, target, manifest, host, runner)
         for target in targets
         for lane in matrix.lanes
-        if serves(lane, target)
+        if serves(lane, target) and alone(target, matrix)
     )
 
 
 def serves(lane: Lane, target: Target) -> bool:
     """Whether a lane is one for this row."""
     return lane.recipe == target.recipe and lane.triple == target.triple and lane.variant in ("any", target.variant)
+
+
+def alone(target: Target, matrix: Matrix) -> bool:
+    """Whether a row's files do something without those of other rows, as its smoke test says. The others' lanes are for packages."""
+    return bool(matrix.recipes[target.recipe].smoke)
 
 
 def lacking(lane: Lane, host: Host) -> str:
@@ -57,11 +62,12 @@ def _run(lane: Lane, target: Target, manifest: Manifest, host: Host, runner: Run
     if reason:
         return Cell(target.id, lane.name, "not-run", stand_in=stand_in, reason=reason)
     folder = runner.root / "dist" / naming.dist_folder(target.family, target.id, stand_in=stand_in)
-    verdict = runner.replay(_job(lane, target, real or artifacts, folder, runner))
-    return _cell(verdict, lane.name, lane.how, stand_in=stand_in)
+    made = Job(target.id, lane.name, named(real or artifacts), folder, lane.argv, environment(lane, runner))
+    return cell(runner.replay(made), lane.name, lane.how, stand_in=stand_in)
 
 
-def _job(lane: Lane, target: Target, artifacts: Sequence[Artifact], folder: Path, runner: Runner) -> Job:
+def environment(lane: Lane, runner: Runner) -> dict[str, str]:
+    """What a lane's consumer is told."""
     own = {WINE_FOLDER: str(runner.root / ".rva" / "wine"), **lane.env}
     if lane.runner:
         own["RVA_SMOKE_RUNNER"] = json.dumps(runner.filled(lane.runner))
@@ -69,10 +75,11 @@ def _job(lane: Lane, target: Target, artifacts: Sequence[Artifact], folder: Path
         own["CC"] = json.dumps(runner.filled(lane.compiler))
     if lane.sysroot:
         own["QEMU_LD_PREFIX"] = lane.sysroot
-    return Job(target.id, lane.name, tuple(artifacts), folder, lane.argv, own)
+    return own
 
 
-def _cell(verdict: Smoke, check: str, how: str, *, stand_in: bool = False) -> Cell:
+def cell(verdict: Smoke, check: str, how: str, *, stand_in: bool = False) -> Cell:
+    """A verdict as a cell."""
     ran = f"{verdict.passed} reference cases" if verdict.status == "pass" else ""
     return Cell(
         verdict.id,

@@ -1,0 +1,117 @@
+"""Clean rooms: a package installed as its user would, in a folder of its own, with nothing of the user's.
+
+Each function makes one room and returns the folder in which the consumer finds what was installed.
+"""
+
+from __future__ import annotations
+
+import ensurepip
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from rva import files, naming, shell
+from rva.errors import ToolError
+from rva.inspect.unpack import unzip
+from rva.model import Packed, Target
+
+_TIMEOUT_S = 300.0
+_NPM = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+
+
+class Shop(Struct, frozen=True):
+    """Where packages are had: the files of ``packages``, or by name from the registries at these addresses.
+
+    ``release`` is where the archives of a release lie. ``env`` holds the tools.
+    """
+
+    packages: Path
+    version: str
+    env: Mapping[str, str]
+    log: Path
+    npm: str = ""
+    python: str = ""
+    release: str = ""
+
+    def path(self, packed: Packed) -> str:
+        """Where a package's file lies."""
+        return str(self.packages / packed.file)
+
+    def run(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str] = {}) -> None:
+        """One command of an installation; CheckFailed, with its last words, where it fails."""
+        program = shutil.which(argv[0], path=self.env.get("PATH"))
+        if program is None:
+            raise ToolError(f"{argv[0]} was not found", fix="run `rva doctor` to see what is missing")
+        own = {**self.env, **env}
+        shell.run([program, *argv[1:]], cwd=cwd, env=own, log=self.log, timeout=_TIMEOUT_S)
+
+
+def npm(wanted: Packed, choice: Sequence[Packed], target: Target | None, shop: Shop, room: Path) -> Path:
+    """A project that depends on a package, as npm installs it on a target's system: of ``choice``, what fits is installed too.
+
+    A registry knows the choice by the package's own words; from files, the project has to name it.
+    """
+    project: dict[str, object] = {"private": True}
+    own = {"npm_config_cache": str(room / ".npm")}
+    for name in ("user", "global"):
+        files.write(room / f".{name}npmrc", "")
+        own[f"npm_config_{name}config"] = str(room / f".{name}npmrc")
+    words = ["--offline"]
+    if shop.npm:
+        words = [f"--registry={shop.npm}", f"{wanted.name}@{shop.version}"]
+    else:
+        project["dependencies"] = {wanted.name: f"file:{shop.path(wanted)}"}
+        project["optionalDependencies"] = {packed.name: f"file:{shop.path(packed)}" for packed in choice}
+    files.write(room / "package.json", json.dumps(project))
+    if target is not None:
+        libc = naming.npm_libc(target.libc)
+        words += [f"--os={target.os}", f"--cpu={target.cpu}", *([f"--libc={libc}"] if libc else [])]
+    shop.run(["npm", "install", *_NPM, *words], room, own)
+    return room
+
+
+def python(packed: Packed, target: Target, shop: Shop, room: Path) -> Path:
+    """A folder of modules, as pip fills it for a target's system, whose tags have to fit."""
+    tags = [f"--platform={tag}" for tag in naming.wheel_platform(target.triple).split(".")]
+    source = (
+        [f"--index-url={shop.python}", f"{packed.name}=={naming.pep440(shop.version)}"]
+        if shop.python
+        else ["--no-index", shop.path(packed)]
+    )
+    options = [
+        "--quiet", "--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--only-binary=:all:",
+    ]  # fmt: skip
+    words = [*options, "--implementation=cp", "--abi=abi3", *tags, f"--target={room / 'modules'}", *source]
+    shop.run([sys.executable, _pip(), "install", *words], room)
+    return room / "modules"
+
+
+def unpack(packed: Packed, shop: Shop, room: Path) -> Path:
+    """An archive or a system's package, unpacked by the system's own program; the folder that holds the program or library."""
+    path = shop.path(packed)
+    if path.endswith(".deb"):
+        shop.run(["dpkg-deb", "--extract", path, str(room)], room)
+        return room / "usr" / "bin"
+    if path.endswith(".zip"):
+        for name, data in unzip(Path(path).read_bytes()).items():
+            files.write(room / name, data)
+    else:
+        shop.run(["tar", "-xf", path, "-C", str(room)], room)
+    [top] = room.iterdir()
+    return top
+
+
+def script(packed: Packed, shop: Shop, room: Path) -> Path:
+    """The folder that the installer's script fills, from a release at ``shop.release``."""
+    shop.run(["sh", shop.path(packed), "--from", shop.release, "--to", str(room / "bin")], room, {"HOME": str(room)})
+    return room / "bin"
+
+
+def _pip() -> str:
+    """The pip that Python brings for new environments: rva's own may have none."""
+    [found] = Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl")
+    return str(found / "pip")
