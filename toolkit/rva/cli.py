@@ -323,11 +323,12 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-from rva.commands import audit, ci, demo, dev, docs, merge, versioning  # noqa: E402
+from rva.commands import audit, ci, demo, dev, docs, merge, publish, versioning  # noqa: E402
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
 app.add_typer(merge.app)
+app.add_typer(publish.app)
 app.add_typer(versioning.app, name="version")
 app.command()(docs.docs)
 app.command()(demo.demo)

@@ -21,9 +21,8 @@ AGENT = f"rva/{__version__} (a release tool)"
 
 def npm(url: str, name: str) -> dict[str, str]:
     """Version -> integrity of a package; empty where there is no such package."""
-    address = f"{url.rstrip('/')}/{quote(name, safe='@')}"
-    text = fetched(address)
-    found: Mapping[str, Any] = parsed(address, text).get("versions", {}) if text else {}
+    told = json_at(f"{url.rstrip('/')}/{quote(name, safe='@')}") or {}
+    found: Mapping[str, Any] = told.get("versions", {})
     return {version: told["dist"].get("integrity", "") for version, told in found.items()}
 
 
@@ -64,6 +63,12 @@ def fetched(url: str, headers: Mapping[str, str] | None = None) -> str | None:
     if not answer.is_success:
         raise NetworkError(f"{url} answers {answer.status_code}", fix="run the same command again when it is well")
     return answer.text
+
+
+def json_at(url: str) -> dict[str, Any] | None:
+    """The JSON object at an address, None where there is nothing."""
+    text = fetched(url)
+    return None if text is None else parsed(url, text)
 
 
 def parsed(url: str, text: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Desk(Protocol):
     def send(self, upload: Upload, journal: Journal) -> None:
         """Send the bytes; an error says nothing of whether they arrived."""
 
+    def owners(self, name: str) -> tuple[bool, tuple[str, ...] | None]:
+        """Whether a name is there, and whose it is; None where the registry does not tell."""
+
     def close(self) -> None:
         """When all of its uploads are there: whatever shows them to people."""
 

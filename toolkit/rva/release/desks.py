@@ -9,7 +9,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 from msgspec import Struct
@@ -64,6 +64,14 @@ class Npm:
         ]  # fmt: skip
         _run(argv, home, {"RVA_NPM_TOKEN": token} if token else {}, self._means)
 
+    def owners(self, name: str) -> tuple[bool, tuple[str, ...] | None]:
+        """The maintainers of a package."""
+        told = reading.json_at(f"{self._url}{quote(name, safe='@')}")
+        if told is None:
+            return False, None
+        people = told.get("maintainers")
+        return True, tuple(p["name"] for p in people) if people else None
+
     def close(self) -> None:
         """Nothing: each package is public by itself."""
 
@@ -97,6 +105,16 @@ class PyPi:
         ]  # fmt: skip
         _run(argv, home, secret, self._means)
 
+    def owners(self, name: str) -> tuple[bool, tuple[str, ...] | None]:
+        """The people who have a role in a project, where the index tells."""
+        if not reading.pypi(self.simple, canonicalize_name(name)):
+            return False, None
+        if self._url != PYPI:
+            return True, None
+        told = reading.json_at(f"https://pypi.org/pypi/{canonicalize_name(name)}/json") or {}
+        roles = (told.get("ownership") or {}).get("roles")
+        return True, tuple(role["user"] for role in roles) if roles else None
+
     def close(self) -> None:
         """Nothing: each file is public by itself."""
 
@@ -120,25 +138,35 @@ class Cargo:
         crate = journal.file(upload).read_bytes()
         facts = json.dumps(self._facts(crate)).encode()
         body = struct.pack("<I", len(facts)) + facts + struct.pack("<I", len(crate)) + crate
-        config = reading.fetched(f"{self._index.removeprefix('sparse+').rstrip('/')}/config.json")
-        if config is None:
-            raise NetworkError(f"{self._index} is no index of a cargo registry")
-        url = f"{reading.parsed(self._index, config)['api'].rstrip('/')}/api/v1/crates/new"
+        url = f"{self._api()}/api/v1/crates/new"
         headers = {"Authorization": self._means.tokens.of("cargo"), "User-Agent": reading.AGENT}
         answer = request("PUT", url, self._means, headers=headers, content=body)
         # Older registries tell of a refusal in an answer that is a success.
         if not answer.is_success or "errors" in reading.parsed(url, answer.text):
             raise refused(url, answer, self._means.tokens)
 
+    def owners(self, name: str) -> tuple[bool, tuple[str, ...] | None]:
+        """The owners of a crate."""
+        told = reading.json_at(f"{self._api()}/api/v1/crates/{name}/owners")
+        return (False, None) if told is None else (True, tuple(user["login"] for user in told["users"]))
+
     def close(self) -> None:
         """Nothing: each crate is public by itself."""
+
+    def _api(self) -> str:
+        """Where the index says that its interface is."""
+        told = reading.json_at(f"{self._index.removeprefix('sparse+').rstrip('/')}/config.json")
+        if told is None or not isinstance(told.get("api"), str):
+            raise NetworkError(f"{self._index} is no index of a cargo registry", fix="check the address")
+        return str(told["api"]).rstrip("/")
 
     def _facts(self, crate: bytes) -> dict[str, Any]:
         """What cargo reads from the manifest in the crate, as the interface wants it."""
         unpacked = tarball.read(crate)
         folder = files.make_folder(self._means.work / "crate" / unpacked.folder)
         for name, data in unpacked.files.items():
-            files.write(folder / name, data)
+            # A workspace of its own: no manifest in a folder above is any business of the crate's.
+            files.write(folder / name, data + b"\n[workspace]\n" if name == "Cargo.toml" else data)
         argv: list[str | Path] = [
             "metadata",
             "--no-deps",

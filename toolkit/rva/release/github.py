@@ -50,6 +50,14 @@ class GitHub:
             headers={"Content-Type": "application/octet-stream"},
         )
 
+    def owners(self, name: str) -> tuple[bool, tuple[str, ...] | None]:
+        """Whose the repository is: ours where the token may write to it."""
+        answer = self._ask("GET", self._base, fine=(404,))
+        if answer.status_code == 404:
+            return False, None
+        may = answer.json().get("permissions", {}).get("push")
+        return True, (name.partition("/")[0],) if may else ()
+
     def close(self) -> None:
         """Make the release public, unless it is."""
         release = self._find()
@@ -90,7 +98,9 @@ class GitHub:
         got = self._ask("GET", f"{self._base}/releases/assets/{asset['id']}", headers=accept, follow_redirects=True)
         return hashlib.sha256(got.content).hexdigest()
 
-    def _ask(self, method: str, url: str, headers: dict[str, str] | None = None, **more: Any) -> httpx.Response:
+    def _ask(
+        self, method: str, url: str, headers: dict[str, str] | None = None, fine: tuple[int, ...] = (), **more: Any
+    ) -> httpx.Response:
         own = {
             "Authorization": f"Bearer {self._means.tokens.of('github')}",
             "Accept": "application/vnd.github+json",
@@ -98,7 +108,7 @@ class GitHub:
             "User-Agent": reading.AGENT,
         }
         answer = request(method, url, self._means, headers={**own, **(headers or {})}, **more)
-        if not answer.is_success:
+        if not answer.is_success and answer.status_code not in fine:
             raise refused(url, answer, self._means.tokens)
         return answer
 
