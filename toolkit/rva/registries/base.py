@@ -15,7 +15,8 @@ from rva.errors import ToolError
 from rva.shell import Server
 
 HOST = "127.0.0.1"
-_START_S = 30.0
+# A busy machine takes long to start a server; one that has ended is not waited for.
+_START_S = 120.0
 _LOOK_S = 0.05
 # What a program needs of the user's environment to start at all; no token, no proxy, no configuration.
 _KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP")

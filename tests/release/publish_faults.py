@@ -1,9 +1,9 @@
 """Everything that can go wrong while a small release is published to real registries on loopback, and what is there in the end.
 
-    python tests/release/faults.py matrix          each fault at each step of each registry
-    python tests/release/faults.py matrix --short  one fault at each step
-    python tests/release/faults.py kill --moments 200
-    python tests/release/faults.py disk --sizes 50
+    python tests/release/publish_faults.py matrix          each fault at each step of each registry
+    python tests/release/publish_faults.py matrix --short  one fault at each step
+    python tests/release/publish_faults.py kill --moments 200
+    python tests/release/publish_faults.py disk --sizes 50
 
 `rva publish` runs as people run it. Between it and each registry stands a relay that kills it, interrupts it, loses
 answers, or answers for the registry. Prints one JSON object; exit status 0 only if everything held.
