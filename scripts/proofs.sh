@@ -1,5 +1,6 @@
 #!/bin/sh
-# The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target [targets]].
+# The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target [targets]]
+# | publish-faults matrix | kill --moments N | disk --sizes N (docs/measured/release.md).
 # asan needs rustup's Rust for Linux x64; miri a nightly with the components miri and rust-src;
 # fuzz `cargo install cargo-fuzz --version 0.13.1 --locked` and a C++ compiler.
 set -eu
@@ -24,8 +25,13 @@ fuzz)
             -max_total_time="${2:-600}" -max_len=2048 -malloc_limit_mb=100000000 -rss_limit_mb=8000
     done
     ;;
+publish-faults)
+    # Wants the linters' environment, which has what rva imports: `rva test --only ruff` makes it.
+    shift
+    "${PYTHON:-python3}" tests/release/publish_faults.py "$@"
+    ;;
 *)
-    sed -n 2,4p "$0" >&2
+    sed -n 2,5p "$0" >&2
     exit 2
     ;;
 esac
