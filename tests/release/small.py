@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -117,7 +118,7 @@ def _commit(folder: Path) -> str:
 
 def _packages(folder: Path, commit: str) -> None:
     from rva import naming
-    from rva.model import PackageManifest, Packed, to_json
+    from rva.model import Artifact, Manifest, PackageManifest, Packed, to_json
 
     rows = {t: f"napi-{t}" for t in TRIPLES}
     names = [(naming.npm_package(NAME, t), (rows[t],)) for t in TRIPLES]
@@ -142,6 +143,9 @@ def _packages(folder: Path, commit: str) -> None:
         path.write_bytes(data)
         digest = hashlib.sha256(data).hexdigest()
         packed.append(Packed(file, kind, name, ids, "release", len(data), digest))  # type: ignore[arg-type]
+    ids = re.findall(r'id = "([^"]+)"', PLATFORMS)
+    rows_ = [Artifact(row, "native", "any", f"native/{row}", 0, "", "crate", "native", "", 0.0) for row in ids]
+    (folder / "dist" / "manifest.json").write_text(to_json(Manifest(VERSION, commit, tuple(rows_))), "utf-8")
     manifest = PackageManifest(VERSION, commit, tuple(packed), ())
     (folder / "dist" / "packages" / "manifest.json").write_text(to_json(manifest), "utf-8")
 

@@ -13,10 +13,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from rva import content, shell, toolchain, versions, workflow
+from rva import content, dist, shell, toolchain, versions, workflow
 from rva.errors import CheckFailed, DiskError, UsageError
 from rva.log import Log
-from rva.model import Destination, Matrix, PackageManifest
+from rva.model import Destination, Manifest, Matrix, PackageManifest
 from rva.registries import loopback, reading
 from rva.release import carry, plan, preflight
 from rva.release.desks import DEFAULTS, Cargo, Means, Npm, PyPi
@@ -73,7 +73,9 @@ def prepare(root: Path, table: Matrix, wish: Wish, tokens: Tokens, log: Log) -> 
     else:
         made = packages(root)
         whole = plan.make(made, table, root / "dist" / "packages", _notes(root, table))
-        found += preflight.findings(whole, table, made, _checkout(root, table), [_read(p) for p in wish.verified])
+        found += preflight.findings(
+            whole, table, made, _built(root), _checkout(root, table), [_read(p) for p in wish.verified]
+        )
     chosen = whole.only(tuple(addresses))
     means = Means(_environment(root, table, log), journal.place / "work", tokens, wish.timeout_s)
     desks = desks_at(addresses, whole, means)
@@ -117,6 +119,11 @@ def packages(root: Path) -> PackageManifest:
         if not path.is_file() or content.sha256(path) != packed.sha256:
             raise DiskError(f"{path} is missing or was changed after it was made", fix="run `rva package` again")
     return made
+
+
+def _built(root: Path) -> Manifest:
+    """What the packages were made from; nothing where dist/ says nothing."""
+    return dist.Dist(root).manifest() or Manifest("", "", ())
 
 
 def programs(root: Path, table: Matrix, log: Log) -> loopback.Programs:
@@ -178,7 +185,7 @@ def _read(path: Path) -> Verification:
         return msgspec.json.decode(path.read_bytes(), type=Verification)
     except (OSError, msgspec.MsgspecError) as error:
         raise CheckFailed(
-            f"{path} is no report of `rva verify`: {error}", fix="make it with rva verify --write FILE.json"
+            f"{path} is no report of `rva verify`: {error}", fix="make it with rva verify --json > FILE.json"
         ) from error
 
 

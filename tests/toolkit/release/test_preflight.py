@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import pytest
-from rva.model import Gap, Matrix, PackageManifest, Packed
+from rva.model import Artifact, Gap, Manifest, Matrix, PackageManifest, Packed
 from rva.release import preflight
 from rva.release.plan import ReleasePlan, Upload
 from rva.release.preflight import Checkout, Finding, Known
@@ -24,9 +26,16 @@ def statuses(found: object) -> dict[str, str]:
 
 @pytest.fixture
 def made(table: Matrix) -> PackageManifest:
-    """Packages with every row in them."""
-    packed = Packed("x", "cli", "x", tuple(t.id for t in table.targets), "release", 1, "0" * 64)
+    """Packages that lack nothing."""
+    packed = Packed("x", "cli", "x", (), "release", 1, "0" * 64)
     return PackageManifest(table.version, COMMIT, (packed,), ())
+
+
+@pytest.fixture
+def built(table: Matrix) -> Manifest:
+    """Every row, built."""
+    files = [Artifact(t.id, t.family, t.triple, t.id, 1, "0", "addon", "cross", "", 0.0) for t in table.targets]
+    return Manifest(table.version, COMMIT, tuple(files))
 
 
 @pytest.fixture
@@ -41,33 +50,39 @@ CLEAN = Checkout(COMMIT, ("v1.0.0",), ())
 
 
 def test_a_release_with_everything_in_order(
-    plan: ReleasePlan, table: Matrix, made: PackageManifest, verified: Verification
+    plan: ReleasePlan, table: Matrix, made: PackageManifest, built: Manifest, verified: Verification
 ) -> None:
-    found = list(preflight.findings(plan, table, made, CLEAN, [verified]))
+    found = list(preflight.findings(plan, table, made, built, CLEAN, [verified]))
     assert set(statuses(found).values()) == {"pass"}
 
 
 def test_each_thing_that_is_wrong_stops_it(
-    plan: ReleasePlan, table: Matrix, made: PackageManifest, verified: Verification
+    plan: ReleasePlan, table: Matrix, made: PackageManifest, built: Manifest, verified: Verification
 ) -> None:
     def stopped(
-        plan: ReleasePlan = plan, made: PackageManifest = made, checkout: Checkout = CLEAN, *reports: Verification
+        plan: ReleasePlan = plan,
+        made: PackageManifest = made,
+        built: Manifest = built,
+        checkout: Checkout = CLEAN,
+        reports: Sequence[Verification] = (verified,),
     ) -> set[str]:
-        found = statuses(preflight.findings(plan, table, made, checkout, reports or (verified,)))
+        found = statuses(preflight.findings(plan, table, made, built, checkout, reports))
         return {check for check, status in found.items() if status == "fail"}
 
     change = msgspec.structs.replace
-    [packed] = made.packages
+    first, *others = built.artifacts
     assert stopped() == set()
-    # Some of the rows, a stand-in for one, or a package that is lacking.
-    assert stopped(made=change(made, packages=(change(packed, rows=packed.rows[1:]),))) == {"rows"}
-    assert stopped(made=change(made, packages=(change(packed, build="stand-in"),))) == {"rows"}
+    # Some of the rows, a stand-in for one, a package that is lacking, packages of another build.
+    assert stopped(built=change(built, artifacts=tuple(others))) == {"rows"}
+    assert stopped(built=change(built, artifacts=(change(first, build="stand-in"), *others))) == {"rows"}
     assert stopped(made=change(made, gaps=(Gap("formula", "no archive"),))) == {"rows"}
+    assert stopped(built=change(built, commit="other")) == {"rows"}
     # Built from something else, from files that nobody has, or from no commit.
     assert stopped(checkout=change(CLEAN, commit="other")) == {"tree"}
-    dirty = f"{COMMIT}-dirty"
-    assert {"tree"} < stopped(made=change(made, commit=dirty), checkout=change(CLEAN, commit=dirty)) | {"tree", "x"}
-    assert "tree" in stopped(made=change(made, commit=""), checkout=change(CLEAN, commit=""))
+    for commit in (f"{COMMIT}-dirty", ""):
+        of_it = {"made": change(made, commit=commit), "built": change(built, commit=commit)}
+        report = change(verified, commit=commit)
+        assert stopped(**of_it, checkout=change(CLEAN, commit=commit), reports=[report]) == {"tree"}
     assert stopped(checkout=change(CLEAN, tags=("v0.9.0",))) == {"tag"}
     assert stopped(checkout=change(CLEAN, skews=("a.json:1: 2.0.0",))) == {"versions"}
     assert stopped(change(plan, notes="")) == {"notes"}
@@ -81,10 +96,10 @@ def test_each_thing_that_is_wrong_stops_it(
         change(verified, cells=(change(row, stand_in=True), *verified.cells[1:])),
         change(verified, cells=(change(row, status="not-run"), *verified.cells[1:])),
     ):
-        assert stopped(plan, made, CLEAN, report) == {"verified"}
+        assert stopped(reports=[report]) == {"verified"}
     # Two machines, each with half of the rows.
     halves = [change(verified, cells=verified.cells[::2]), change(verified, cells=verified.cells[1::2])]
-    assert stopped(plan, made, CLEAN, *halves) == set()
+    assert stopped(reports=halves) == set()
 
 
 def ask(plan: ReleasePlan, held: dict[str, str], names: list[Known], tokens: Tokens) -> dict[str, str]:

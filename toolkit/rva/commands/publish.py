@@ -33,7 +33,7 @@ def publish(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="do all but send")] = False,
     verified: Annotated[
         list[Path] | None,
-        typer.Option("--verified", metavar="FILE", help="a report of `rva verify --write FILE.json`; may be repeated"),
+        typer.Option("--verified", metavar="FILE", help="what `rva verify --json` printed; may be repeated"),
     ] = None,
     npm: Annotated[str | None, _address("npm")] = None,
     pypi: Annotated[str | None, _address("pypi")] = None,

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from rva.model import Destination, Matrix, PackageManifest
+from rva.model import Destination, Manifest, Matrix, PackageManifest
 from rva.release.plan import ReleasePlan, Upload
 from rva.release.tokens import VARIABLES, Tokens
 from rva.verified import Verification
@@ -53,11 +53,12 @@ def findings(
     plan: ReleasePlan,
     table: Matrix,
     made: PackageManifest,
+    built: Manifest,
     checkout: Checkout,
     verified: Sequence[Verification],
 ) -> Iterator[Finding]:
     """What the checkout, the packages and the verification say."""
-    yield _rows(table, made)
+    yield _rows(table, made, built)
     yield _verified(table, made, verified)
     yield _said("versions", checkout.skews, f"{plan.version} in every place", "rva version check")
     clean = checkout.commit == made.commit and bool(made.commit) and not made.commit.endswith("-dirty")
@@ -112,15 +113,15 @@ def on_loopback(found: Iterator[Finding]) -> Iterator[Finding]:
             yield finding
 
 
-def _rows(table: Matrix, made: PackageManifest) -> Finding:
+def _rows(table: Matrix, made: PackageManifest, built: Manifest) -> Finding:
     """Every row, whatever was asked for: a release of some of them leaves people without theirs."""
-    packed = {row for p in made.packages if p.build == "release" for row in p.rows}
-    lacking = [t.id for t in table.targets if t.id not in packed]
-    gaps = [gap.package for gap in made.gaps]
-    words = [*(f"row {row}" for row in lacking), *gaps]
-    return _said(
-        "rows", words, f"all {len(table.targets)} rows are packed", "rva build --target all; rva merge; rva package"
-    )
+    there = {a.id for a in built.artifacts if a.build != "stand-in"}
+    lacking = [t.id for t in table.targets if t.id not in there]
+    words = [*(f"row {row}" for row in lacking), *(gap.package for gap in made.gaps)]
+    if (built.version, built.commit) != (made.version, made.commit):
+        words.append(f"dist/ is of {built.version} at {built.commit or 'no commit'}")
+    good = f"all {len(table.targets)} rows are built and packed"
+    return _said("rows", words, good, "rva build --target all, rva merge for other machines' rows, then rva package")
 
 
 def _verified(table: Matrix, made: PackageManifest, reports: Sequence[Verification]) -> Finding:
@@ -129,7 +130,9 @@ def _verified(table: Matrix, made: PackageManifest, reports: Sequence[Verificati
     failed = {cell.row for cell in cells if cell.status == "fail"}
     passed = {cell.row for cell in cells if cell.status == "pass" and not cell.stand_in}
     words = [t.id for t in table.targets if t.id in failed or t.id not in passed]
-    return _said("verified", words, "every row was verified", "rva verify --write FILE.json, then --verified FILE.json")
+    return _said(
+        "verified", words, "every row was verified", "rva verify --json > FILE.json, then --verified FILE.json"
+    )
 
 
 def _token(registry: Destination, tokens: Tokens) -> Finding:
