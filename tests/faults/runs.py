@@ -3,6 +3,8 @@
     python tests/faults/runs.py kill --moments 10 --target cli
     python tests/faults/runs.py interrupt --target cli
     python tests/faults/runs.py disk --target native-crate
+    python tests/faults/runs.py package --moments 200 --target native
+    python tests/faults/runs.py package-disk --moments 50 --target native
 
 Works in a clone of this checkout in a temporary folder, with the toolchains of the user's cache and a store of its own.
 Prints one JSON object; exit status 0 only if everything held.
@@ -32,12 +34,13 @@ MARK = "RVA_FAULT_RUN"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("kill", "interrupt", "disk"))
+    parser.add_argument("what", choices=("kill", "interrupt", "disk", "package", "package-disk"))
     parser.add_argument("--moments", type=int, default=10)
     parser.add_argument("--target", default="native-crate")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    check = {"kill": kill, "interrupt": interrupt, "disk": disk}[arguments.what]
+    checks = {"kill": kill, "interrupt": interrupt, "disk": disk, "package": package, "package-disk": package_disk}
+    check = checks[arguments.what]
     with tempfile.TemporaryDirectory(prefix="rva-faults-") as folder:
         result = check(Path(folder), arguments)
     print(json.dumps({"check": arguments.what, "target": arguments.target, **result}))
@@ -116,6 +119,83 @@ def disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     return {"held": held, "runs": found}
 
 
+def package(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """SIGKILL `rva package` at moments spread over its run; dist/packages is whole or absent, and the last run the same."""
+    checkout, env, wanted, whole = packed(folder, arguments.target)
+    pick = random.Random(arguments.seed)
+    faults: list[str] = []
+    killed = 0
+    for i in range(arguments.moments):
+        process = start(checkout, env, arguments.target, "package")
+        try:
+            process.wait(timeout=whole * (i + pick.random()) / arguments.moments)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+        end_orphans(env)
+        faults += [f"kill {i}: {fault}" for fault in half_packages(checkout)]
+    timed_run(checkout, env, arguments.target, "package")
+    faults += half_packages(checkout) + ([] if packages(checkout) == wanted else ["the last run made other packages"])
+    return {"held": not faults, "kills": killed, "run_s": round(whole, 1), "files": len(wanted), "faults": faults}
+
+
+def package_disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """`rva package` on a disk that is full after a little more each time; then there is room."""
+    if os.geteuid() != 0:
+        return {"held": False, "not_run": "mounting a small file system needs root"}
+    checkout, env, wanted, _ = packed(folder, arguments.target)
+    size = sum((checkout / "dist" / "packages" / name).stat().st_size for name in wanted)
+    faults: list[str] = []
+    exits: dict[int, int] = {}
+    for i in range(arguments.moments):
+        # Twice what the packages take: they lie in the stage once more while they are made.
+        with small_disk(checkout / ".rva" / "stage", max(4, 2 * size * (i + 1) // (1024 * arguments.moments))):
+            process = start(checkout, env, arguments.target, "package")
+            _, errors = process.communicate()
+            exits[process.returncode] = exits.get(process.returncode, 0) + 1
+            faults += [f"disk {i}: {fault}" for fault in half_packages(checkout)]
+        if b"Traceback" in errors or process.returncode not in (0, 7):
+            faults.append(f"disk {i}: exit status {process.returncode}: {errors.decode('utf-8', 'replace')[-300:]}")
+    timed_run(checkout, env, arguments.target, "package")
+    faults += half_packages(checkout) + ([] if packages(checkout) == wanted else ["the last run made other packages"])
+    held = not faults and exits.get(7, 0) > 0
+    return {"held": held, "disks": arguments.moments, "exits": exits, "faults": faults}
+
+
+def packed(folder: Path, target: str) -> tuple[Path, dict[str, str], dict[str, str], float]:
+    """A clone whose rows come from the user's store, its packages by digest, and how long they took."""
+    checkout, env = clone(folder)
+    real = Path(os.environ.get("RVA_CACHE_DIR") or Path.home() / ".cache" / "rva")
+    (Path(env["RVA_CACHE_DIR"]) / "store").symlink_to(real / "store")
+    timed_run(checkout, env, target)
+    timed_run(checkout, env, target, "package")
+    whole = timed_run(checkout, env, target, "package")
+    return checkout, env, packages(checkout), whole
+
+
+def packages(checkout: Path) -> dict[str, str]:
+    """File -> digest of dist/packages, the manifest among them."""
+    place = checkout / "dist" / "packages"
+    return {p.relative_to(place).as_posix(): digest(p) for p in sorted(place.rglob("*")) if p.is_file()}
+
+
+def half_packages(checkout: Path) -> list[str]:
+    """What is wrong with a dist/packages that is there: it is whole, or it is not there."""
+    place = checkout / "dist" / "packages"
+    if not place.exists():
+        return []
+    if not (place / "manifest.json").is_file():
+        return ["dist/packages is there without its manifest"]
+    listed = {p["file"]: p["sha256"] for p in json.loads((place / "manifest.json").read_text())["packages"]}
+    found = {name: value for name, value in packages(checkout).items() if name not in ("manifest.json", "SHA256SUMS")}
+    return [
+        f"{name} is not what the manifest says"
+        for name in sorted(listed.keys() | found)
+        if listed.get(name) != found.get(name)
+    ]
+
+
 def clone(folder: Path) -> tuple[Path, dict[str, str]]:
     """A clone of the working tree's commit, with an environment that shares toolchains but not results."""
     checkout, cache = folder / "checkout", folder / "cache"
@@ -139,14 +219,14 @@ def forget(checkout: Path, env: dict[str, str]) -> None:
     shutil.rmtree(checkout / ".rva" / "target", ignore_errors=True)
 
 
-def start(checkout: Path, env: dict[str, str], target: str) -> subprocess.Popen[bytes]:
-    command = ["./rva", "build", "--target", target, "--no-smoke"]
+def start(checkout: Path, env: dict[str, str], target: str, what: str = "build") -> subprocess.Popen[bytes]:
+    command = ["./rva", what, "--target", target, *(["--no-smoke"] if what == "build" else [])]
     return subprocess.Popen(command, cwd=checkout, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def timed_run(checkout: Path, env: dict[str, str], target: str) -> float:
+def timed_run(checkout: Path, env: dict[str, str], target: str, what: str = "build") -> float:
     started = time.monotonic()
-    process = start(checkout, env, target)
+    process = start(checkout, env, target, what)
     _, errors = process.communicate()
     if process.returncode != 0:
         raise SystemExit(f"a run without faults failed ({process.returncode}):\n{errors.decode()}")

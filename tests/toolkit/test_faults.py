@@ -58,3 +58,21 @@ def test_what_the_manifest_does_not_list_is_seen(faults: ModuleType, checkout: P
     (checkout / "dist" / "cli" / "old").write_bytes(WHOLE)
     (checkout / "dist" / "cli" / "tool").unlink()
     assert len(faults.unlisted(checkout)) == 2
+
+
+def test_half_packages_are_seen(faults: ModuleType, checkout: Path) -> None:
+    place = checkout / "dist" / "packages"
+    assert faults.half_packages(checkout) == []
+    (place / "npm").mkdir(parents=True)
+    (place / "npm" / "a.tgz").write_bytes(WHOLE)
+    assert faults.half_packages(checkout) == ["dist/packages is there without its manifest"]
+    listed = {"file": "npm/a.tgz", "sha256": faults.digest(place / "npm" / "a.tgz")}
+    (place / "manifest.json").write_text(json.dumps({"packages": [listed]}))
+    assert faults.half_packages(checkout) == []
+    (place / "npm" / "b.tgz").write_bytes(WHOLE)
+    assert faults.half_packages(checkout) == ["npm/b.tgz is not what the manifest says"]
+    (place / "npm" / "b.tgz").unlink()
+    (place / "npm" / "a.tgz").write_bytes(HALF)
+    assert faults.half_packages(checkout) == ["npm/a.tgz is not what the manifest says"]
+    (place / "npm" / "a.tgz").unlink()
+    assert faults.half_packages(checkout) == ["npm/a.tgz is not what the manifest says"]
