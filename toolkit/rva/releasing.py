@@ -79,10 +79,7 @@ def prepare(root: Path, table: Matrix, wish: Wish, tokens: Tokens, log: Log) -> 
     chosen = whole.only(tuple(addresses))
     means = Means(_environment(root, table, log), journal.place / "work", tokens, wish.timeout_s)
     desks = desks_at(addresses, whole, means)
-    if all(tokens.allow(registry) for registry in addresses):
-        found += _ask(chosen, desks, table, tokens)
-    else:
-        found += preflight.registry_findings(chosen, {u.id: None for u in chosen.uploads}, (), {}, tokens)
+    found += _ask(chosen, desks, table, tokens)
     checked = preflight.on_loopback(iter(found)) if own else found
     return Prepared(chosen, tuple(checked), journal, desks, resumed)
 
@@ -149,20 +146,16 @@ def changelog(root: Path, table: Matrix, version: str, log: Log) -> tuple[str, .
 def _ask(
     chosen: plan.ReleasePlan, desks: Mapping[Destination, carry.Desk], table: Matrix, tokens: Tokens
 ) -> list[preflight.Finding]:
-    """What the registries say of every file and name, asked side by side."""
+    """What the registries say of every file and name, asked side by side; drafts at GitHub are for those with a token."""
+    closed: tuple[Destination, ...] = () if tokens.allow("github") else ("github",)
+    asked = [u for u in chosen.uploads if u.registry not in closed]
 
     def known(pair: tuple[Destination, str]) -> preflight.Known:
         return preflight.Known(*pair, *desks[pair[0]].owners(pair[1]))
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        held = dict(
-            zip(
-                [u.id for u in chosen.uploads],
-                pool.map(lambda u: desks[u.registry].held(u), chosen.uploads),
-                strict=True,
-            )
-        )
-        names = list(pool.map(known, preflight.names(chosen)))
+        held = dict(zip([u.id for u in asked], pool.map(lambda u: desks[u.registry].held(u), asked), strict=True))
+        names = list(pool.map(known, [pair for pair in preflight.names(chosen) if pair[0] not in closed]))
     return list(preflight.registry_findings(chosen, held, names, table.release.owners, tokens))
 
 

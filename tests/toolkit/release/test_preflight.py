@@ -117,6 +117,11 @@ def test_what_registries_hold(plan: ReleasePlan) -> None:
     assert ask(plan, {first.id: "other"}, [], ALL)["bytes"] == "fail"
 
 
+def test_what_was_not_looked_at_is_said(plan: ReleasePlan) -> None:
+    found = list(preflight.registry_findings(plan, {}, [], {}, ALL))
+    assert any(f.status == "note" and "not looked at" in f.what for f in found)
+
+
 def test_whose_the_names_are(plan: ReleasePlan) -> None:
     def status(*known: object) -> str:
         return ask(plan, {}, [Known(*known)], ALL)["names"]  # type: ignore[arg-type]

@@ -91,13 +91,17 @@ def registry_findings(
     tokens: Tokens,
 ) -> Iterator[Finding]:
     """What the registries say, and whether there is a way in."""
-    other = [u.id for u in plan.uploads if held[u.id] not in (None, u.integrity)]
-    there = [u.id for u in plan.uploads if held[u.id] == u.integrity]
-    yield _said(
-        "bytes", other, "no version is taken by other bytes", "publish under a new version: none is ever replaced"
-    )
+    other = [u.id for u in plan.uploads if held.get(u.id) not in (None, u.integrity)]
+    there = [u.id for u in plan.uploads if held.get(u.id) == u.integrity]
+    silent = [u.id for u in plan.uploads if u.id not in held]
+    fix = "publish under a new version: none is ever replaced"
+    yield _said("bytes", other, f"{len(held)} places were looked at: no version is taken by other bytes", fix)
     if there:
         yield Finding("bytes", "note", f"{len(there)} of {len(plan.uploads)} are there already, with these bytes")
+    if silent:
+        yield Finding(
+            "bytes", "note", f"{len(silent)} were not looked at, for want of a token: {silent[0]} and the like"
+        )
     for registry in dict.fromkeys(u.registry for u in plan.uploads):
         yield _token(registry, tokens)
     for known in names:
@@ -119,7 +123,7 @@ def _rows(table: Matrix, made: PackageManifest, built: Manifest) -> Finding:
     lacking = [t.id for t in table.targets if t.id not in there]
     words = [*(f"row {row}" for row in lacking), *(gap.package for gap in made.gaps)]
     if (built.version, built.commit) != (made.version, made.commit):
-        words.append(f"dist/ is of {built.version} at {built.commit or 'no commit'}")
+        words.append(f"dist/ holds {built.version or 'nothing'} of {built.commit or 'no commit'}")
     good = f"all {len(table.targets)} rows are built and packed"
     return _said("rows", words, good, "rva build --target all, rva merge for other machines' rows, then rva package")
 
