@@ -301,7 +301,7 @@ def end_orphans(env: dict[str, str]) -> None:
 
 @contextmanager
 def small_disk(path: Path, kilobytes: int) -> Iterator[None]:
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)], check=True)
     try:
         yield

@@ -240,3 +240,18 @@ def test_the_root_is_the_nearest_folder_with_a_matrix(tmp_path: Path) -> None:
     assert host.find_root(deep) == deep
     (tmp_path / "platforms.toml").write_text("")
     assert host.find_root(deep) == tmp_path
+
+
+def test_a_folder_is_gone_before_its_files_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is killed while it removes leaves nothing of the folder under its name."""
+    folder = tmp_path / "packages"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{}")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        files.remove(folder)
+    assert not folder.exists() and [p.name.startswith(files.PART) for p in tmp_path.iterdir()] == [True]

@@ -60,8 +60,12 @@ def make_folder(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder if it is there."""
+    """Remove a file or folder if it is there; a folder is gone at once, however long its files take."""
     if path.is_dir() and not path.is_symlink():
+        aside = _part(path)
+        with contextlib.suppress(OSError):
+            path.rename(aside)
+            path = aside
         shutil.rmtree(path, ignore_errors=True)
     else:
         _discard(path)
