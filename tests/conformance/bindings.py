@@ -45,7 +45,7 @@ class Binding:
     """A launcher before the artifact, such as an emulator."""
     browser: str = ""
     runtime: str = ""
-    """A runtime of npm/package.json in place of the Node.js on PATH."""
+    """A runtime of requirements/runtimes in place of the Node.js on PATH."""
     way: str = ""
     """Which methods are called; empty: forward and forwardBatch."""
     native: bool = True
@@ -107,10 +107,12 @@ BINDINGS = (
     Binding("c", "C, shared and static", f"native-c-{TRIPLE}", "c.py"),
     Binding("cli", "Command line", f"cli-{TRIPLE}", "cli.py"),
     *(binding for level in ("baseline", "simd128", "relaxed-simd") for binding in _wasm(level)),
+    Binding("wasm-pool", "WASM worker pool, Node.js", "wasm-js", "pool.py", way="async", native=False),
     *(binding for name in ("node-18", "node-20", "node-22", "node-24", "deno") for binding in _runtime(name)),
     Binding("wasi-cli-wasmtime", "WASI command, wasmtime", "wasm-wasip1-cli", "wasi_cli.py", native=False),
     Binding("wasi-cli-node", "WASI command, node:wasi", "wasm-wasip1-cli", "cli.py", runner=_WASI, native=False),
     Binding("wasi-reactor-wasmtime", "WASI reactor, wasmtime", "wasm-wasip1-reactor", "wasi_reactor.py", native=False),
+    Binding("wasi-reactor-node", "WASI reactor, node:wasi", "wasm-wasip1-reactor", "reactor.mjs", native=False),
     Binding(
         "cli-aarch64", "Command line, AArch64 (qemu)", "cli-aarch64-unknown-linux-gnu", "cli.py", _QEMU, native=False
     ),

@@ -1,4 +1,4 @@
-"""The releases of Node.js, and the Deno, of npm/package-lock.json: fetched once into the user's cache."""
+"""The releases of Node.js, and the Deno, of requirements/runtimes: fetched once into the cache that rva has them in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-LIST = Path(__file__).with_name("npm")
+LIST = Path(__file__).resolve().parents[2] / "requirements" / "runtimes"
 
 
 def provide() -> Path | str:
     """The folder of the installed packages, or why there is none."""
     lock = (LIST / "package-lock.json").read_bytes()
     cache = Path(os.environ.get("RVA_CACHE_DIR") or Path.home() / ".cache" / "rva") / "npm"
-    place = cache / f"runtimes-{hashlib.sha256(lock).hexdigest()[:12]}"
+    place = cache / f"requirements-runtimes-{hashlib.sha256(lock).hexdigest()[:12]}"
     if place.is_dir():
         return place
     npm = shutil.which("npm")
@@ -26,7 +26,7 @@ def provide() -> Path | str:
     with tempfile.TemporaryDirectory(dir=cache) as name:
         part = Path(name) / "part"
         part.mkdir()
-        for file in ("package.json", "package-lock.json"):
+        for file in ("package.json", "package-lock.json", ".npmrc"):
             shutil.copy(LIST / file, part)
         argv = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         done = subprocess.run(argv, cwd=part, capture_output=True, text=True, check=False, timeout=1200)

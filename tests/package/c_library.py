@@ -1,4 +1,4 @@
-"""The C library of dist/ as C and C++ programs use it, and the WASI reactor as Node.js does.
+"""The C library of dist/ as C and C++ programs use it.
 
 python tests/package/c_library.py
 
@@ -24,8 +24,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "bindings" / "c" / "examples"
 PAGE = ROOT / "docs" / "c.md"
-REACTOR = Path(__file__).with_name("reactor.mjs")
-VECTORS = ROOT / "tests" / "vectors" / "attention.json"
 STRICT = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 # What a wrong program says: the handle of a refused call is NULL, and NULL is refused.
 MISUSE = """#include <ruvector_attention.h>
@@ -116,22 +114,12 @@ def misuse_is_seen(folder: Path, work: Path) -> None:
         raise SystemExit(f"a program that passes NULL ended with {code}, not with RVATTN_ERROR_POINTER")
 
 
-def reactor() -> dict[str, object]:
-    module = ROOT / "dist" / "wasm" / "wasm-wasip1-reactor"
-    found = sorted(module.glob("*.wasm"))
-    if len(found) != 1:
-        raise SystemExit(f"{module} holds no module; run `./rva build --target {module.name}`")
-    said = needed(run(["node", "--no-warnings", REACTOR, found[0], VECTORS]))
-    verdict: dict[str, object] = json.loads(said)
-    return verdict
-
-
 def main() -> int:
     folder = library()
     with tempfile.TemporaryDirectory(prefix="rva-c-") as name:
         count = build_and_run(folder, Path(name))
         misuse_is_seen(folder, Path(name))
-    print(json.dumps({"programs": count, "reactor": reactor()}))
+    print(json.dumps({"programs": count}))
     return 0
 
 

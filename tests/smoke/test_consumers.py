@@ -88,12 +88,15 @@ CONSUMERS = (
     Consumer("cli.py", f"cli-{TRIPLE}", "ruvector-attention", points=False),
     Consumer("wasi_cli.py", "wasm-wasip1-cli", "*.wasm", points=False),
     Consumer("wasi_reactor.py", "wasm-wasip1-reactor", "*.wasm"),
+    Consumer("reactor.mjs", "wasm-wasip1-reactor", "*.wasm"),
     Consumer("wheel.py", f"native-wheel-{TRIPLE}", "*.whl"),
     Consumer("c.py", f"native-c-{TRIPLE}", "libruvector_attention.a", factor=2),
     Consumer("c.py", f"native-c-{TRIPLE}", "libruvector_attention.[sd]*", factor=2),
     Consumer("crate.py", "native-crate", "*.crate"),
 )
-each_consumer = pytest.mark.parametrize("consumer", CONSUMERS, ids=lambda c: f"{c.row}-{c.file.strip('*._')}")
+each_consumer = pytest.mark.parametrize(
+    "consumer", CONSUMERS, ids=lambda c: f"{c.script}-{c.row}-{c.file.strip('*._')}"
+)
 
 
 def _off(output: Any) -> Any:

@@ -1,13 +1,13 @@
 // Replays the reference cases through the WASI reactor's C interface under node:wasi, and sends a state through bytes.
-// node reactor.mjs MODULE.wasm VECTORS.json
+// node reactor.mjs ARTIFACT_DIR VECTORS_JSON
 import { readFileSync } from "node:fs";
 import { WASI } from "node:wasi";
 import { createRequire } from "node:module";
 
-const cases = createRequire(import.meta.url)("../smoke/cases.cjs");
-const [modulePath, vectors] = process.argv.slice(2);
+const { only, replay, usage } = createRequire(import.meta.url)("./cases.cjs");
+const { folder, cases } = usage();
 const wasi = new WASI({ version: "preview1" });
-const module = await WebAssembly.compile(readFileSync(modulePath));
+const module = await WebAssembly.compile(readFileSync(only(folder, ".wasm")));
 const instance = await WebAssembly.instantiate(module, wasi.getImportObject());
 wasi.initialize(instance);
 const c = instance.exports;
@@ -128,4 +128,4 @@ function states() {
 }
 
 states();
-cases.replay(cases.load(vectors), (testCase) => ("x" in testCase ? point(testCase) : attend(testCase)));
+replay(cases, (testCase) => ("x" in testCase ? point(testCase) : attend(testCase)));
