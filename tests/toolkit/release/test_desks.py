@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from rva import shell
-from rva.errors import CheckFailed, NetworkError, ToolError
+from rva.errors import CheckFailed, DiskError, NetworkError, ToolError
 from rva.registries import github as service
 from rva.registries import web
 from rva.registries.base import Registry
@@ -75,6 +75,14 @@ def test_a_failed_program_is_quoted_without_the_token(
     with pytest.raises(CheckFailed) as caught:
         desks.Npm("http://127.0.0.1:1/", means).send(plan.uploads[0], begun)
     assert "[token]" in caught.value.what and CANARY not in caught.value.what
+
+
+def test_a_full_disk_that_a_program_meets_is_one(
+    monkeypatch: pytest.MonkeyPatch, begun: Journal, plan: ReleasePlan, means: desks.Means
+) -> None:
+    monkeypatch.setattr(shell, "run", Started(1, "npm error ENOSPC\n"))
+    with pytest.raises(DiskError):
+        desks.Npm("http://127.0.0.1:1/", means).send(plan.uploads[0], begun)
 
 
 def test_a_program_that_is_not_there(begun: Journal, plan: ReleasePlan, means: desks.Means, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,7 @@ from msgspec import Struct
 from packaging.utils import canonicalize_name
 
 from rva import files, shell
-from rva.errors import CheckFailed, NetworkError, ToolError
+from rva.errors import NetworkError, ToolError
 from rva.inspect import tarball
 from rva.registries import reading
 from rva.release.journal import Journal
@@ -235,11 +236,8 @@ def _run(argv: Sequence[str | Path], home: Path, secret: Mapping[str, str], mean
     env = {**means.env, "HOME": str(home), "NO_COLOR": "1", **secret}
     done = shell.run([_program(str(name), means), *rest], cwd=home, env=env, check=False, timeout=means.timeout_s)
     if done.returncode != 0:
-        tail = means.tokens.hide("\n".join(done.output.strip().splitlines()[-15:]))
-        raise CheckFailed(
-            f"`{shell.quoted(done.argv)}` ended with exit status {done.returncode}\n{tail}",
-            fix="mend what it says, then run the same command again; it goes on where it stopped",
-        )
+        said = means.tokens.hide(done.output)
+        raise shell.failure(replace(done, output=said), said, None)
 
 
 def _program(name: str, means: Means) -> str:
