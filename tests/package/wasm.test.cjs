@@ -50,6 +50,54 @@ test("the level is the one asked for, or the fastest that the runtime validates"
   assert.equal(file("simd128"), found !== "baseline");
 });
 
+test("what a caller's getter throws comes out as it is, and leaves nothing lent", () => {
+  // Raw classes: the package looks at the first element of an array before the module does.
+  const fault = new RangeError("mine");
+  const throwing = Object.defineProperty(Array(D).fill(0.1), D - 1, { get() { throw fault; } });
+  const own = new Proxy(Array(D).fill(0.1), { get: (array, name) => { if (name === "length") throw fault; return array[name]; } });
+  const is_it = (error) => error === fault;
+  for (const bad of [throwing, own]) {
+    const attention = new glue.WasmScaledDotProduct(D);
+    const cache = new glue.KeyValueCache(D);
+    const whole = new glue.WasmSelfAttention(D);
+    const good = numbers(D, 1);
+    // More often than the module's stack would have held, 1 MiB, had each left a little.
+    for (let i = 0; i < 20_000; i++) {
+      assert.throws(() => attention.forward(bad, good, good), is_it);
+      assert.throws(() => attention.forward(good, [good, bad], good), is_it);
+      assert.throws(() => cache.append(good, [bad]), is_it);
+    }
+    assert.throws(() => attention.forward(good, good, good, bad), is_it);
+    assert.throws(() => attention.forward(good, good, good, { mask: bad }), is_it);
+    assert.throws(() => whole.forwardBatch(bad), is_it);
+    assert.equal(attention.forward(good, good, good).length, D);
+    for (const object of [attention, cache, whole]) object.free();
+  }
+  const revoked = Proxy.revocable([], {});
+  revoked.revoke();
+  assert.throws(() => new glue.WasmScaledDotProduct(D).forward(revoked.proxy, revoked.proxy, revoked.proxy), is("type", "query"));
+});
+
+test("a getter may call the module, on the object that is being used as well", () => {
+  const cache = new api.KeyValueCache(D);
+  const [key, value] = [Array.from(numbers(D, 1)), numbers(D, 2)];
+  Object.defineProperty(key, 1, { get: () => cache.length + new api.ScaledDotProductAttention(D).forward(value, value, value)[0] });
+  cache.append([key], [value]);
+  assert.equal(cache.length, 1);
+});
+
+test("an array over shared memory is refused, in rows too", async () => {
+  const shared = new Float32Array(new SharedArrayBuffer(4 * D));
+  const good = numbers(D, 1);
+  for (const attention of mechanisms()) {
+    assert.throws(() => attention.forward(shared, good, good), is("type", "query"));
+    assert.throws(() => attention.forward(good, [good, shared], good), is("type", "keys"));
+    await assert.rejects(attention.forwardBatchAsync(good, good, shared), is("type", "values"));
+  }
+  assert.throws(() => new api.SelfAttention(D).forward(shared), is("type", "sequence"));
+  assert.throws(() => api.toPoincare(shared, 1), is("type", "x"));
+});
+
 test("require and import give the same things", async () => {
   const imported = await import("ruvector-attention-wasm");
   for (const name of Object.keys(api)) assert.equal(imported[name], api[name], name);

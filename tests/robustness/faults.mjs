@@ -56,6 +56,7 @@ const OTHER_ARRAYS = {
   "an array of objects": (length) => Array.from({ length }, () => ({})),
   "an array with a hole": (length) => Object.assign(Array(length), { 0: 0.1 }),
   "an array whose getter throws": (length) => Object.defineProperty(Array(length).fill(0.1), 0, { get: throwing }),
+  "an array whose last getter throws": (length) => Object.defineProperty(Array(length).fill(0.1), length - 1, { get: throwing }),
   "an array three deep": (length) => Array.from({ length }, () => [[0.1]]),
 };
 
@@ -78,6 +79,8 @@ const WRONG_ROWS = {
   "ragged rows": (length) => [filled(length / 2), filled(length / 2 + 1)],
   "a row of another kind": (length) => [filled(length / 2), new Float64Array(length / 2)],
   "a row that is detached": (length) => [filled(length / 2), detached(length / 2)],
+  "a row whose last getter throws": (length) => [filled(length / 2), Object.defineProperty(Array(length / 2).fill(0.1), length / 2 - 1, { get: throwing })],
+  "a row that is shared": (length) => [filled(length / 2), new Float32Array(new SharedArrayBuffer(2 * length))],
   "empty rows": () => [new Float32Array(0), new Float32Array(0)],
   "rows and numbers": (length) => [filled(length / 2), 0.1],
 };

@@ -44,7 +44,10 @@ function tensor(rows, dim) {
   const way = random();
   if (way < 0.7) return flat;
   const split = Array.from({ length: rows }, (_, i) => flat.slice(i * dim, (i + 1) * dim));
-  return way < 0.85 ? split : split.map((row) => Array.from(row));
+  if (way < 0.85) return split;
+  const plain = split.map((row) => Array.from(row));
+  if (chance(0.1) && rows && dim) Object.defineProperty(pick(plain), below(dim), { get() { throw callers; } });
+  return plain;
 }
 
 function options(keys, queries, width) {

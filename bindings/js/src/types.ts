@@ -231,7 +231,7 @@ interface Projections {
 
 /** Sizes and parameters, for `Attention` and, without a type, for `MultiHeadAttention`. */
 export interface AttentionConfig {
-  /** Which attention; `Attention` needs it. */
+  /** Which attention; `Attention` needs it, `MultiHeadAttention` refuses it. */
   type?: AttentionTypeName | null;
   /** Length of a query: all heads together, a multiple of `numHeads`. */
   hiddenDim: number;
@@ -243,6 +243,6 @@ export interface AttentionConfig {
   neighbors?: number | null;
   /** Projections; without them nothing is projected. Multi-head attention only. */
   weights?: MultiHeadWeights | null;
-  /** c for curvature -c, 1 unless given; hyperbolic attention only. */
+  /** c for curvature -c, 1 unless given; hyperbolic attention only, `MultiHeadAttention` refuses it. */
   curvature?: number | null;
 }

@@ -50,17 +50,17 @@ impl KeyValueCache {
         #[wasm_bindgen(unchecked_param_type = "Matrix")] values: &JsValue,
     ) -> Result<()> {
         Scratch::lend(|scratch| {
-            let mut store = self.shared.value.borrow_mut();
-            for (given, argument, width, out) in [
-                (keys, "keys", store.dim, &mut scratch.keys),
-                (values, "values", store.value_dim, &mut scratch.values),
-            ] {
+            // Not borrowed yet: a getter of the caller's may ask for the length.
+            let (dim, value_dim) = (self.dim(), self.value_dim());
+            for (given, argument, width, out) in
+                [(keys, "keys", dim, &mut scratch.keys), (values, "values", value_dim, &mut scratch.values)]
+            {
                 let row = matrix(given, argument, out)?;
                 if let Some(found) = row.filter(|row| *row != width) {
                     return Err(Error::Length { argument, found, needed: Needed::Exactly(width) }.into());
                 }
             }
-            store.append(&scratch.keys, &scratch.values)
+            self.shared.value.borrow_mut().append(&scratch.keys, &scratch.values)
         })
     }
 

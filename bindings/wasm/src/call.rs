@@ -3,7 +3,7 @@
 use crate::cache::{self, Memory};
 use crate::error::{Result, WasmError};
 use crate::options::CallOptions;
-use crate::tensors::{matrix, vector};
+use crate::tensors::{fill, matrix, vector};
 use attention::{
     Attention, AttentionState, CrossAttention, Error, HyperbolicAttention, Inputs, LinearAttention,
     MultiHeadAttention, Needed, Options, ScaledDotProductAttention, SelfAttention, Workspace,
@@ -182,7 +182,9 @@ pub fn answer(result: &[f32], options: &CallOptions) -> Result<Float32Array> {
         let needed = Needed::Exactly(result.len());
         return Err(Error::Length { argument: "out", found, needed }.into());
     }
-    out.copy_from(result);
+    // SAFETY: nothing allocates while the view is used.
+    let view = unsafe { Float32Array::view(result) };
+    fill(out, view.as_ref(), "out")?;
     Ok(out.clone())
 }
 

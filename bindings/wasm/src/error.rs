@@ -12,10 +12,18 @@ pub type Result<T> = std::result::Result<T, WasmError>;
 
 /// Why a call was refused.
 #[derive(Debug)]
-pub struct WasmError {
-    code: &'static str,
-    argument: String,
-    message: String,
+pub enum WasmError {
+    /// The library refused an argument.
+    Refused {
+        /// Stable name of the fault.
+        code: &'static str,
+        /// The argument at fault.
+        argument: String,
+        /// What is wrong, for people.
+        message: String,
+    },
+    /// What the caller's own code threw, which it gets as it is.
+    Thrown(JsValue),
 }
 
 #[wasm_bindgen]
@@ -58,7 +66,7 @@ impl WasmError {
     #[cold]
     #[inline(never)]
     fn new(code: &'static str, argument: &str, message: &[&str]) -> Self {
-        WasmError { code, argument: camel_case(argument), message: message.concat() }
+        WasmError::Refused { code, argument: camel_case(argument), message: message.concat() }
     }
 }
 
@@ -123,7 +131,10 @@ impl From<WasmError> for JsValue {
     #[cold]
     #[inline(never)]
     fn from(error: WasmError) -> Self {
-        let WasmError { code, argument, message } = error;
+        let (code, argument, message) = match error {
+            WasmError::Refused { code, argument, message } => (code, argument, message),
+            WasmError::Thrown(value) => return value,
+        };
         let made = CLASS.with_borrow(|class| {
             let given = Array::of3(&message.as_str().into(), &code.into(), &argument.as_str().into());
             class.as_ref().and_then(|class| Reflect::construct(class, &given).ok())

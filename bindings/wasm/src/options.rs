@@ -1,7 +1,7 @@
 //! The options of a call.
 
 use crate::error::{Result, WasmError};
-use crate::tensors::{count, integer, is_absent, mask};
+use crate::tensors::{count, integer, is_absent, is_array, mask};
 use attention::Options;
 use js_sys::{Array, Float32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -49,7 +49,7 @@ impl CallOptions {
         }
         if value.as_f64().is_some() {
             options.neighbors = Some(count(value, "numNeighbors")?);
-        } else if Array::is_array(value) || value.is_instance_of::<Uint8Array>() {
+        } else if is_array(value) || value.is_instance_of::<Uint8Array>() {
             options.set_mask(value)?;
         } else if value.is_object() {
             options.read_object(value)?;
@@ -119,7 +119,7 @@ fn flag(value: &JsValue, argument: &str) -> Result<bool> {
 
 /// The entries of an object that is no array, for what a constructor takes by name.
 pub fn named(value: &JsValue, argument: &str) -> Result<Option<Array>> {
-    if !value.is_object() || Array::is_array(value) {
+    if !value.is_object() || is_array(value) {
         return Ok(None);
     }
     match entries(value) {

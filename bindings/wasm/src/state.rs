@@ -4,7 +4,7 @@ use crate::call::{Mechanism, Scratch};
 use crate::error::{Result, WasmError};
 use crate::options::CallOptions;
 use crate::registry::{self, Shared};
-use crate::tensors::{matrix, vector};
+use crate::tensors::{self, matrix, vector};
 use js_sys::{Float32Array, Uint8Array};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
@@ -101,9 +101,7 @@ impl AttentionState {
         #[wasm_bindgen(unchecked_param_type = "Uint8Array")] bytes: &JsValue,
     ) -> Result<AttentionState> {
         let bytes = bytes.dyn_ref::<Uint8Array>().ok_or_else(|| WasmError::kind("bytes", "a Uint8Array"))?;
-        // A detached array has no bytes, and throws at the copy.
-        let bytes = if bytes.length() > 0 { bytes.to_vec() } else { Vec::new() };
-        let state = attention::AttentionState::from_bytes(&bytes)?;
+        let state = attention::AttentionState::from_bytes(&tensors::bytes(bytes, "bytes")?)?;
         Ok(AttentionState::share(Progress::Started(state)))
     }
 

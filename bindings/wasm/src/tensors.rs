@@ -10,15 +10,23 @@ extern "C" {
     #[wasm_bindgen(thread_local_v2, js_namespace = Number, js_name = isFinite)]
     static IS_FINITE: Function;
 
-    /// As Float32Array's, but what it throws, as for a detached array, comes back in place of passing this module.
-    #[wasm_bindgen(extends = Float32Array)]
+    // What the caller's arrays throw comes back here. If it passed this module, the module would still count its objects
+    // as lent, and its stack would stay shorter.
+
+    /// `set` of a typed array, which throws for a detached one.
     type Target;
     #[wasm_bindgen(method, catch, js_name = set)]
-    fn fill(this: &Target, source: &Float32Array) -> std::result::Result<(), JsValue>;
+    fn fill(this: &Target, source: &JsValue) -> std::result::Result<(), JsValue>;
 
     type List;
+    #[wasm_bindgen(method, catch)]
+    fn concat(this: &List, elements: &JsValue) -> std::result::Result<Array, JsValue>;
     #[wasm_bindgen(method)]
     fn every(this: &List, test: &Function) -> bool;
+
+    /// Throws for a proxy that was revoked.
+    #[wasm_bindgen(catch, js_namespace = Array, js_name = isArray)]
+    fn try_is_array(value: &JsValue) -> std::result::Result<bool, JsValue>;
 }
 
 /// Largest integer that a JavaScript number holds exactly.
@@ -26,6 +34,20 @@ const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
 pub fn is_absent(value: &JsValue) -> bool {
     value.is_undefined() || value.is_null()
+}
+
+pub fn is_array(value: &JsValue) -> bool {
+    try_is_array(value).unwrap_or(false)
+}
+
+/// The elements of the caller's array in a new one, which has no getters; `None` if it is no array.
+///
+/// Errors: what a getter throws.
+pub fn elements(value: &JsValue) -> Result<Option<Array>> {
+    if !is_array(value) {
+        return Ok(None);
+    }
+    Array::new().unchecked_ref::<List>().concat(value).map(Some).map_err(WasmError::Thrown)
 }
 
 /// A number that is not negative and has no fraction.
@@ -66,8 +88,8 @@ pub fn vector(value: &JsValue, argument: &str, out: &mut Vec<f32>) -> Result<usi
     if let Some(array) = value.dyn_ref::<Float32Array>() {
         return append(array, argument, out);
     }
-    match value.dyn_ref::<Array>() {
-        Some(numbers) => append(&converted(numbers, argument)?, argument, out),
+    match elements(value)? {
+        Some(numbers) => append(&converted(&numbers, argument)?, argument, out),
         None => Err(WasmError::kind(argument, "a Float32Array or an array of numbers")),
     }
 }
@@ -80,7 +102,7 @@ pub fn matrix(value: &JsValue, argument: &str, out: &mut Vec<f32>) -> Result<Opt
         append(array, argument, out)?;
         return Ok(None);
     }
-    let Some(rows) = value.dyn_ref::<Array>() else {
+    let Some(rows) = elements(value)? else {
         return Err(WasmError::kind(argument, "a flat Float32Array or an array of rows"));
     };
     let mut width = None;
@@ -112,12 +134,30 @@ fn append(array: &Float32Array, argument: &str, out: &mut Vec<f32>) -> Result<us
     // SAFETY: there is room for `len` more elements; nothing allocates while the view is used.
     let place = unsafe { Float32Array::view_mut_raw(out.as_mut_ptr().add(start), len) };
     // An optimized getter may still tell the length that a detached array had.
-    if place.unchecked_ref::<Target>().fill(array).is_err() {
-        return Err(WasmError::kind(argument, "an array that is not detached"));
-    }
+    fill(&place, array, argument)?;
     // SAFETY: the copy initialized as many elements.
     unsafe { out.set_len(start + len) };
     Ok(len)
+}
+
+/// Copies a typed array into another.
+pub fn fill(place: &JsValue, array: &JsValue, argument: &str) -> Result<()> {
+    let done = place.unchecked_ref::<Target>().fill(array);
+    done.map_err(|_| WasmError::kind(argument, "an array that is not detached"))
+}
+
+/// The bytes of an array.
+pub fn bytes(array: &Uint8Array, argument: &str) -> Result<Vec<u8>> {
+    let len = array.length() as usize;
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(len).is_err() {
+        return Err(WasmError::too_large(argument));
+    }
+    bytes.resize(len, 0);
+    // SAFETY: so many bytes are there; nothing allocates while the view is used.
+    let place = unsafe { Uint8Array::view_mut_raw(bytes.as_mut_ptr(), len) };
+    fill(place.as_ref(), array, argument)?;
+    Ok(bytes)
 }
 
 /// An array of numbers as a Float32Array; NaN and infinities stay, for the core to name them.
@@ -132,15 +172,12 @@ fn converted(numbers: &Array, argument: &str) -> Result<Float32Array> {
 
 /// Appends one flag a key.
 pub fn mask(value: &JsValue, out: &mut Vec<bool>) -> Result<()> {
-    if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
-        // As above: what is detached must not be copied.
-        if bytes.length() > 0 {
-            out.extend(bytes.to_vec().iter().map(|take| *take != 0));
-        }
+    if let Some(array) = value.dyn_ref::<Uint8Array>() {
+        out.extend(bytes(array, "mask")?.iter().map(|take| *take != 0));
         return Ok(());
     }
     let needed = || WasmError::kind("mask", "a Uint8Array or an array of booleans");
-    let flags = value.dyn_ref::<Array>().ok_or_else(needed)?;
+    let flags = elements(value)?.ok_or_else(needed)?;
     for flag in flags.iter() {
         out.push(flag.as_bool().ok_or_else(needed)?);
     }

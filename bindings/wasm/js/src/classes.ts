@@ -1,5 +1,5 @@
 // The glue's classes under the shared names; a freed object answers with an error of the package's own kind.
-import { AttentionError } from "./errors.js";
+import { AttentionError, kindError } from "./errors.js";
 import type { Owner, OwnerClass } from "./glue.js";
 import type { Raw } from "./raw.js";
 
@@ -16,6 +16,40 @@ export const MECHANISMS = [
 ] as const;
 
 export type MechanismName = (typeof MECHANISMS)[number];
+
+/** The tensors that each method takes first, by name. */
+const TENSORS: Readonly<Record<string, readonly string[]>> = {
+  forward: ["query", "keys", "values"],
+  forwardBatch: ["queries", "keys", "values"],
+  state: ["query"],
+  append: ["keys", "values"],
+  push: ["keys", "values"],
+  poincareDistance: ["x", "y"],
+  toPoincare: ["x"],
+  fromPoincare: ["x"],
+  projectToBall: ["x"],
+};
+const SEQUENCES: typeof TENSORS = { forward: ["sequence"], forwardBatch: ["sequences"] };
+
+/** Names of the tensors that a method of a class takes first. */
+export function tensorsOf(name: string, method: string): readonly string[] {
+  return (name === "SelfAttention" && SEQUENCES[method]) || (TENSORS[method] ?? []);
+}
+
+/** Refuses arrays that another thread may write to while they are read, as the native addon does. */
+export function refuseShared(args: readonly unknown[], names: readonly string[]): void {
+  for (let place = 0; place < names.length; place++) {
+    const value = args[place];
+    const isRows = Array.isArray(value) && typeof value[0] === "object";
+    if (isShared(value) || (isRows && value.some(isShared))) {
+      throw kindError(names[place]!, "an array of this thread, not one over a SharedArrayBuffer");
+    }
+  }
+}
+
+function isShared(value: unknown): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && value instanceof Float32Array && value.buffer instanceof SharedArrayBuffer;
+}
 
 /** What an object was made with: a worker makes another with the same. */
 export const made = new WeakMap<object, { readonly name: string; readonly args: readonly unknown[] }>();
@@ -72,6 +106,7 @@ export function rawOf(glue: Glue, ready: () => void, watcher: Watcher): Raw {
     Object.assign(raw, {
       [name]: (...args: unknown[]) => {
         ready();
+        refuseShared(args, tensorsOf("", name));
         return call(...args);
       },
     });
@@ -99,6 +134,15 @@ function subclass<T extends OwnerClass>(name: string, base: T, ready: () => void
       watcher.freed(this);
     }
   };
+  for (const method of Object.keys(TENSORS)) {
+    const call = (base.prototype as unknown as Record<string, ((...args: unknown[]) => unknown) | undefined>)[method];
+    if (call === undefined) continue;
+    const names = tensorsOf(name, method);
+    define(Class.prototype, method, function (this: object, ...args: unknown[]) {
+      refuseShared(args, names);
+      return call.apply(this, args);
+    });
+  }
   let freed: object | undefined;
   Object.defineProperty(Class, "name", { value: name });
   return Class as unknown as T;

@@ -1,5 +1,5 @@
 // forwardAsync and forwardBatchAsync: copies of the inputs go to a worker, or the call is computed at once.
-import { MECHANISMS, made, type Watcher } from "./classes.js";
+import { MECHANISMS, made, refuseShared, tensorsOf, type Watcher } from "./classes.js";
 import { AttentionError, kindError } from "./errors.js";
 import type { Call, CacheUpdate, Recipe, Rows } from "./messages.js";
 import type { Member, Pool } from "./pool.js";
@@ -80,6 +80,7 @@ export class Dispatcher implements Watcher {
     const given = args[place] as AttentionArgument | null | undefined;
     const signal = signalOf(given);
     signal?.throwIfAborted();
+    refuseShared(args, tensorsOf(own ? "SelfAttention" : "", method));
     if (cache?.__wbg_ptr === 0) throw new AttentionError("keys: was freed", "freed", "keys");
     const pool = this.pool();
     if (pool === undefined) return (mechanism as Methods)[method](...args);

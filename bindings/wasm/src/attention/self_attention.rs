@@ -45,8 +45,7 @@ impl WasmSelfAttention {
         #[wasm_bindgen(unchecked_param_type = "readonly Matrix[]")] sequences: &JsValue,
         #[wasm_bindgen(unchecked_optional_param_type = "AttentionArgument | null")] options: &JsValue,
     ) -> Result<JsValue> {
-        let sequences = sequences
-            .dyn_ref::<Array>()
+        let sequences = tensors::elements(sequences)?
             .ok_or_else(|| WasmError::kind("sequences", "an array of sequences"))?;
         let answers = Array::new();
         for sequence in sequences.iter() {
