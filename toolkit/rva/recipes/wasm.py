@@ -82,7 +82,8 @@ def _wasi(target: Target, triple: str, context: Context, part: str, file: str) -
     step = Step(
         f"cargo build {recipe.crate}",
         ("cargo", "build", "--locked", "--offline", "--target", triple, "--profile", profile, "-p", recipe.crate, part),
-        env=environment(target),
+        # All hosts that the modules are tested in have it.
+        env=environment(target, FEATURES["simd128"]),
     )
     source = f"@target@/{triple}/{profile_folder(profile)}/{file}"
     return Draft("cargo", triple, ("rust", f"std:{triple}", "crates"), (step,), (Output(file, "module", source),))
