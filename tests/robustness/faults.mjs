@@ -80,7 +80,6 @@ const WRONG_ROWS = {
   "a row of another kind": (length) => [filled(length / 2), new Float64Array(length / 2)],
   "a row that is detached": (length) => [filled(length / 2), detached(length / 2)],
   "a row whose last getter throws": (length) => [filled(length / 2), Object.defineProperty(Array(length / 2).fill(0.1), length / 2 - 1, { get: throwing })],
-  "a row that is shared": (length) => [filled(length / 2), new Float32Array(new SharedArrayBuffer(2 * length))],
   "empty rows": () => [new Float32Array(0), new Float32Array(0)],
   "rows and numbers": (length) => [filled(length / 2), 0.1],
 };
