@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from rva import content, files, shell
-from rva.errors import Interrupted, RvaError
+from rva.errors import DiskError, Interrupted, RvaError
 from rva.log import Log
 from rva.model import Artifact, Matrix, Smoke
 
@@ -118,23 +118,24 @@ def _judge(row: str, result: shell.Result, record: Path) -> Smoke:
     try:
         summary = json.loads(result.output.strip().splitlines()[-1])
         passed, failed = int(summary["passed"]), int(summary["failed"])
+        reason = f"{failed} of {passed + failed} cases failed"
     except (IndexError, ValueError, KeyError, TypeError):
-        return Smoke(
-            row,
-            "fail",
-            reason=f"the smoke test gave no summary (exit status {result.returncode}); see {record}",
-            duration_s=seconds,
-        )
+        passed = failed = 0
+        reason = f"the smoke test gave no summary (exit status {result.returncode})"
     if result.returncode == 0 and failed == 0 and passed > 0:
         return Smoke(row, "pass", passed, 0, duration_s=seconds)
-    return Smoke(
-        row,
-        "fail",
-        passed,
-        failed,
-        duration_s=seconds,
-        reason=f"{failed} of {passed + failed} cases failed; see {record}",
-    )
+    if _disk_is_full(result, record):
+        reason = "the disk is full or cannot be written; the artifact was not judged: free some space, run it again"
+    return Smoke(row, "fail", passed, failed, duration_s=seconds, reason=f"{reason}; see {record}")
+
+
+def _disk_is_full(result: shell.Result, record: Path) -> bool:
+    """Whether the child's own words, or a record that could not be written, say so."""
+    try:
+        words = record.read_text("utf-8", "replace")
+    except OSError:
+        words = ""
+    return isinstance(shell.failure(result, result.output + words, record), DiskError)
 
 
 def _path(root: Path) -> Path:

@@ -307,6 +307,8 @@ _PROGRAMS = {
     "dev": "dev",
     "docs": "docs",
     "docs-npm": "docs-npm",
+    "checkers": "checkers",
+    "checkers-npm": "checkers-npm",
     "package": "package",
     "python-binding": "python-binding",
     "server": "server",

@@ -53,6 +53,8 @@ def against(claims: Iterable[Claim], found: Mapping[str, Machine]) -> Iterator[F
     said = set()
     for claim in claims:
         for name, facts in found.items():
+            if facts.os == claim.os == "linux" and claim.libc == "glibc" and not facts.libc and not facts.needed:
+                yield warning("static", f"{name} is static, so it runs beside any C library; {claim.by} says glibc")
             for words in claim.contradictions(facts):
                 level: Level = "error" if loaded(name) else "warning"
                 finding = Finding(level, "wrong-binary", f"{name} {words}")

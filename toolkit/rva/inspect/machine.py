@@ -22,6 +22,7 @@ class Machine(Struct, frozen=True):
     glibc: str = ""
     macos: tuple[tuple[str, str], ...] = ()
     exports: frozenset[str] = frozenset()
+    needed: tuple[str, ...] = ()
     signature_faults: tuple[str, ...] = ()
 
     @property
@@ -44,10 +45,10 @@ def read(data: bytes) -> Machine:
         facts = elf.read(data)
         libc = facts.libc if facts.libc != "none" else ""
         glibc = facts.glibc if libc == "glibc" else ""
-        return Machine(facts.system, (facts.machine,), libc, glibc, exports=facts.exports)
+        return Machine(facts.system, (facts.machine,), libc, glibc, exports=facts.exports, needed=facts.needed)
     if form == "PE":
         windows = pe.read(data)
-        return Machine("win32", (windows.machine,), exports=windows.exports)
+        return Machine("win32", (windows.machine,), exports=windows.exports, needed=windows.needed)
     parts = macho.read_all(data)
     return Machine(
         # Files older than macOS 10.6 name no platform.
@@ -55,6 +56,7 @@ def read(data: bytes) -> Machine:
         tuple(p.machine for p in parts),
         macos=tuple((p.machine, p.minimum) for p in parts),
         exports=frozenset.intersection(*(p.exports for p in parts)),
+        needed=tuple(sorted({name for p in parts for name in p.needed})),
         signature_faults=tuple(f for p in parts for f in _signature(p)),
     )
 

@@ -22,7 +22,7 @@ WASM_OPT_FOLDER: Final = "requirements/npm"
 # The same for verdaccio, npm's registry on loopback.
 REGISTRY_FOLDER: Final = "requirements/verdaccio"
 # Lists whose programs are used as they are: a tool's name -> the folder with its lock file.
-LISTS: Final = {"docs-npm": "requirements/docs-npm"}
+LISTS: Final = {"docs-npm": "requirements/docs-npm", "checkers-npm": "requirements/checkers-npm"}
 NAMES: Final = ("node", "npm", "napi", "wasm-opt", *LISTS)
 _NODE_FIX: Final = "install Node.js from https://nodejs.org or your system's packages"
 

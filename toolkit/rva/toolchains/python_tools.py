@@ -26,8 +26,17 @@ PACKAGES: Final = {
 }
 _VERSION_KEYS: Final = {"ziglang": "zig"}
 # Lists that are one tool each, by their own name.
-WHOLE: Final = ("dev", "docs", "package", "python-binding", "server", "release")
-_LISTS: Final = {"tools": 110, "dev": 90, "docs": 35, "package": 7, "python-binding": 60, "server": 12, "release": 17}
+WHOLE: Final = ("dev", "docs", "package", "python-binding", "server", "release", "checkers")
+_LISTS: Final = {
+    "tools": 110,
+    "dev": 90,
+    "docs": 35,
+    "package": 7,
+    "python-binding": 60,
+    "server": 12,
+    "release": 17,
+    "checkers": 20,
+}
 
 
 def list_of(name: str) -> str:
