@@ -13,17 +13,21 @@ import shutil
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "bench" / "core"), str(ROOT / "tests" / "smoke"), str(ROOT / "tests" / "conformance")]
 
 import contenders  # noqa: E402 - what they import has just been made findable
+import history  # noqa: E402
+import startup  # noqa: E402
 import targets  # noqa: E402
 import wheel  # noqa: E402
-from versus import machine, measure  # noqa: E402
+from versus import machine, measure, plot  # noqa: E402
 from versus.contenders import Contender  # noqa: E402
 from versus.model import FULL, QUICK, Case, Entry, Problem, Result  # noqa: E402
 from versus.tensors import Tensors  # noqa: E402
@@ -63,6 +67,7 @@ def main() -> int:
                 if result.reason:
                     print(f"  {result.entry.label}: {result.reason}", flush=True)
         versions = _versions(pool, found)
+        starts = startup.measure(_starts(options, found), 3 if options.quick else startup.ROUNDS)
     description["load_at_the_end"] = machine.load()
     judged = targets.evaluate(results, _sizes())
     made = {
@@ -76,10 +81,22 @@ def main() -> int:
         "seconds": round(time.monotonic() - started, 1),
         "cases": {id: [_as_json(r) for r in rs] for id, rs in results.items()},
         "targets": [asdict(t) for t in judged],
+        "startup": starts,
+        "sizes": _budgets(),
     }
+    before = json.loads(options.baseline.read_text("utf-8")) if options.baseline else None
+    limit = options.fail_above
+    slower = history.regressions(before, made, limit) if before and limit is not None else []
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "bindings.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (options.output / "bindings.md").write_text(_page(made, results, judged), "utf-8")
+    with (options.output / "bindings.md").open("a", encoding="utf-8") as report:
+        report.write(
+            "\n".join([*_extras(made), *(history.page(history.changes(before, made), limit) if before else [])]) + "\n"
+        )
+    for theme in plot.THEMES:
+        (options.output / f"bindings-{theme}.svg").write_text(plot.draw(_chart(results), theme), "utf-8")
+    history.append(options.output / "bindings-history.jsonl", made)
     print(targets.summary(judged), flush=True)
     wrong = [r for rs in results.values() for r in rs if r.reason.startswith("wrong")]
     for result in wrong:
@@ -87,7 +104,74 @@ def main() -> int:
     if not any(r.ok for rs in results.values() for r in rs if r.entry.contender != contenders.NATIVE):
         print("fault: no binding was measured; `rva build` makes them", flush=True)
         return 1
-    return 1 if wrong else 0
+    for change in slower:
+        print(
+            f"fault: {change.name}: {change.before:.4g} before, {change.now:.4g} now ({change.percent:+.1f} %)",
+            flush=True,
+        )
+    return 1 if wrong or slower else 0
+
+
+def _starts(options: argparse.Namespace, found: list[Contender]) -> dict[str, list[str]]:
+    """What is started to see how long that takes."""
+    rows = {"cli": _row(f"cli-{TRIPLE}"), "napi": _row(f"napi-{TRIPLE}"), "wasi": _row("wasm-wasip1-reactor")}
+    rows |= {f"wasm-{level}": _row(f"wasm-web-{level}") for level in LEVELS}
+    python = next((Path(c.command()[0]) for c in found if c.name == "Python"), None)
+    return startup.commands(options.wasm_node or Path("node"), rows, python, options.wasm_python)
+
+
+def _budgets() -> dict[str, dict[str, int]]:
+    """Every file of dist/ that has a budget in platforms.toml: its size, and how much it may have."""
+    table = tomllib.loads((ROOT / "platforms.toml").read_text("utf-8"))
+    recipe = {row["id"]: row["recipe"] for row in table["rows"]}
+    path = ROOT / "dist" / "manifest.json"
+    artifacts = json.loads(path.read_text("utf-8"))["artifacts"] if path.is_file() else []
+    found = {}
+    for artifact in artifacts:
+        budget = table["recipes"].get(recipe.get(artifact["id"], ""), {}).get("budget", {}).get(artifact["kind"])
+        if budget and artifact["build"] != "stand-in":
+            found[artifact["path"]] = {"bytes": artifact["size"], "budget": budget}
+    return found
+
+
+def _extras(made: dict[str, Any]) -> list[str]:
+    """Start-up times and sizes as sections of the report."""
+    lines = [
+        "",
+        "## Start-up",
+        "",
+        "A process is started and the library loaded; median, in turns.",
+        "",
+        "| | ms |",
+        "| --- | --- |",
+    ]
+    lines += [f"| {name} | {ms:.1f} |" for name, ms in made["startup"].items()]
+    lines += ["", "## Sizes", "", "Files of `dist/` with a budget in `platforms.toml`, the largest share first.", ""]
+    lines += ["| file | bytes | of the budget |", "| --- | --- | --- |"]
+    sizes = sorted(made["sizes"].items(), key=lambda item: -item[1]["bytes"] / item[1]["budget"])
+    lines += [f"| `{name}` | {s['bytes']} | {s['bytes'] / s['budget']:.0%} |" for name, s in sizes]
+    lines += [
+        "",
+        "![Shares of the core](bindings-light.svg#only-light)",
+        "![Shares of the core](bindings-dark.svg#only-dark)",
+    ]
+    return lines
+
+
+def _chart(results: dict[str, list[Result]]) -> plot.Chart:
+    """Each contender's best way as a share of the core, for each number of keys."""
+    cases = {f"{keys} keys": results.get(f"flat-{keys}", []) for keys in SIZES}
+    names = list(
+        dict.fromkeys(r.entry.contender for rs in cases.values() for r in rs if r.entry.contender != contenders.NATIVE)
+    )
+
+    def share(found: list[Result], name: str) -> float | None:
+        ours = [r.median for r in found if r.entry.contender == name and r.ok]
+        core = targets.find(found, contenders.NATIVE)
+        return 100 * core.median / min(ours) if ours and core else None
+
+    groups = [(name, [share(found, name) for found in cases.values()]) for name in names]
+    return plot.Chart("One query, each binding's best way", "% of the core's speed", list(cases), groups, 110.0)
 
 
 def grouped(ns: list[int]) -> list[int]:
@@ -110,6 +194,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--title", default="python bench/bindings/compare.py")
     parser.add_argument("--commit", default="")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="the JSON of an earlier run")
+    parser.add_argument("--fail-above", type=float, metavar="PCT", help="a figure that grew by more is a fault")
     return parser.parse_args()
 
 
@@ -135,6 +221,7 @@ def _contenders(options: argparse.Namespace, work: Path) -> tuple[list[Contender
     here, node = Path(sys.executable), options.wasm_node or Path(shutil.which("node") or "node")
     add("Node.js", f"napi-{TRIPLE}", lambda folder: contenders.javascript(node, "Node.js", folder))
     add("Python", f"native-wheel-{TRIPLE}", lambda folder: contenders.python(_installed(folder, work)))
+    add("Command line", f"cli-{TRIPLE}", lambda folder: contenders.command_line(here, folder))
     add("C", f"native-c-{TRIPLE}", lambda folder: contenders.c(here, folder))
     for level in LEVELS:
         in_node = f"WASM {level}, Node.js"

@@ -78,6 +78,21 @@ def reactor(interpreter: Path, module: Path) -> Contender:
     return Binding("WASI, wasmtime", (str(interpreter), str(WORKERS / "reactor_worker.py"), str(module)))
 
 
+@dataclass(frozen=True)
+class Cli(Binding):
+    """The command line, which draws its own numbers: its times count, and there is no result to judge."""
+
+    def request(self, problem: Problem) -> dict[str, object]:
+        """The sizes."""
+        return {"dim": problem.row, "count": problem.keys}
+
+
+def command_line(interpreter: Path, folder: Path) -> Contender:
+    """The program of dist/, by its own benchmark."""
+    program = folder / "ruvector-attention"
+    return Cli("Command line", (str(interpreter), str(WORKERS / "cli_worker.py"), str(program)), ("benchmark",))
+
+
 def peers(node: Path, modules: Path) -> list[Contender]:
     """The packages that were published before."""
     return [

@@ -41,6 +41,7 @@ def best(results: Sequence[Result], contender: str, *ways: str) -> Result | None
 SHARES = (
     ("Node.js", ("flat",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
     ("Python", ("arrays",), "", {1000: 0.95, 10_000: 0.95}),
+    ("Command line", ("benchmark",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
     (
         "WASM simd128, Node.js",
         ("resident keys", "resident keys, own result"),

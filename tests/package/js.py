@@ -2,7 +2,7 @@
 
 python tests/package/js.py layer      the TypeScript layer over a backend in plain JavaScript, both forms
 python tests/package/js.py types      declared names are the names at run time, and back; tsc --strict over tests and examples
-python tests/package/js.py examples   every example, and the snippets of docs/javascript.md
+python tests/package/js.py examples   every example, and the snippets of the pages for JavaScript
 python tests/package/js.py browser    the demo and the example pages, in Chromium
 """
 
@@ -157,7 +157,8 @@ def examples() -> int:
         programs = [*(stage.NODE / "examples").iterdir(), *(stage.WASM / "node").iterdir()]
         forgotten = {path.name for path in programs} ^ set(EXAMPLES)
         wrong = [path.name for path in programs if not _prints(folder, path, EXAMPLES.get(path.name, []))]
-        pages = (stage.ROOT / "docs" / "javascript.md", stage.NODE / "README.md")
+        written = [stage.ROOT / "docs" / f"{name}.md" for name in ("index", "browser", "javascript")]
+        pages = (*written, stage.NODE / "README.md")
         found = [snippet for page in pages for snippet in snippets(page.read_text("utf-8"))]
         for index, (text, lines) in enumerate(found):
             path = folder / f"snippet_{index}.mjs"

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import history
+import pytest
+import startup
 import targets
 from contenders import NATIVE, NPM
 from versus.model import Entry, Problem, Result
@@ -54,3 +62,51 @@ def test_ratios_and_sizes() -> None:
     assert found[f"Node.js [flat] against {NPM}, 1000 keys"].met
     assert found[f"Node.js [rows] against {NPM}, 1000 keys"].met is False
     assert found["a: module, gzipped"].met and found["b: module, gzipped"].met is False
+
+
+def run_of(core: float, node: float, start: float = 30.0, size: int = 1000) -> dict[str, Any]:
+    """A run as its JSON file has it."""
+    results = [
+        {"contender": NATIVE, "way": "", "median_ns": core},
+        {"contender": "Node.js", "way": "flat", "median_ns": node},
+        {"contender": "C", "way": "", "reason": "not run: no compiler"},
+    ]
+    about = {"date": "2026-11-24", "commit": "0" * 40, "command": "rva bench bindings", "seconds": 1.0}
+    return {
+        **about,
+        "machine": {"processor": "x"},
+        "cases": {"flat-1000": results},
+        "startup": {"Node.js alone": start},
+        "sizes": {"a.node": {"bytes": size, "budget": 2000}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "slower"),
+    [
+        (run_of(1000, 1100), []),
+        (run_of(1000, 1215), ["flat-1000: Node.js [flat], times the core's"]),
+        (run_of(1120, 1232), ["flat-1000: core on x, ns"]),
+        # The whole machine was slower: the core's own figure tells, and no binding is blamed.
+        (run_of(2000, 2200), ["flat-1000: core on x, ns"]),
+        (run_of(1000, 1100, start=34), ["start-up: Node.js alone, ms"]),
+        (run_of(1000, 1100, size=1101), ["size: a.node, bytes"]),
+    ],
+)
+def test_a_regression_of_ten_percent_is_seen(now: dict[str, Any], slower: list[str]) -> None:
+    found = history.regressions(run_of(1000, 1100), now, 10)
+    assert [change.name for change in found] == slower
+    assert ("slower or larger" in "\n".join(history.page(history.changes(run_of(1000, 1100), now), 10))) == bool(slower)
+
+
+def test_a_history_grows_by_a_line_a_run(tmp_path: Path) -> None:
+    for node in (1100, 1300):
+        history.append(tmp_path / "h.jsonl", run_of(1000, node))
+    lines = [json.loads(line) for line in (tmp_path / "h.jsonl").read_text("utf-8").splitlines()]
+    assert [line["figures"]["flat-1000: Node.js [flat], times the core's"] for line in lines] == [1.1, 1.3]
+
+
+@pytest.mark.process
+def test_starts_are_measured_in_turns_and_failures_left_out() -> None:
+    found = startup.measure({"good": [sys.executable, "-c", "0"], "bad": [sys.executable, "-c", "1/0"]}, rounds=2)
+    assert list(found) == ["good"] and found["good"] > 0

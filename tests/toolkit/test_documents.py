@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import snippets
+import typer
+from rva import cli
+from rva.model import Matrix
 
 GUIDES = ("javascript", "browser", "wasi", "rust", "python", "c", "command-line", "server")
 PARTS = ("## Quick start", "## Advanced", "## Performance", "## Troubleshooting")
@@ -57,6 +63,67 @@ def test_links_lead_to_files(root: Path, tmp_path: Path) -> None:
     assert {p.name: dead for p in pages if (dead := dead_links(p))} == {}
     (tmp_path / "x.md").write_text("[a](https://b) [c](d.md) [e](x.md)")
     assert dead_links(tmp_path / "x.md") == ["d.md"]
+
+
+def languages(path: Path) -> set[str]:
+    """The languages of a page's blocks."""
+    return set(re.findall(r"^```(\S*)\n.*?^```$", path.read_text("utf-8"), re.DOTALL | re.MULTILINE))
+
+
+def test_every_snippet_is_run_or_says_why_not(root: Path, table: Matrix) -> None:
+    pages = [
+        *root.glob("*.md"),
+        *(root / "docs").rglob("*.md"),
+        *root.glob("bindings/*/README.md"),
+        root / "core/README.md",
+    ]
+    found = {(p.relative_to(root).as_posix(), language) for p in pages for language in languages(p)}
+    parsed = {(page, "sh") for page in snippets.PARSED}
+    assert found - snippets.RUN_BY.keys() - snippets.NOT_RUN.keys() - parsed == set(), (
+        "say who runs them, in snippets.py"
+    )
+    assert (snippets.RUN_BY.keys() | snippets.NOT_RUN.keys() | parsed) - found == set(), "these are no more"
+    assert set(snippets.RUN_BY.values()) <= {check.name for check in table.checks}
+
+
+def refusals(text: str) -> list[str]:
+    """The commands of rva in a page that its own parser refuses; nothing is run."""
+    program = typer.main.get_command(cli.app)
+    found = []
+    for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] in ("rva", "./rva"):
+                try:
+                    _parse(program, "rva", words[1:])
+                except Exception as error:  # noqa: BLE001 - the parser's own errors have no public class
+                    found.append(f"{line}: {error}")
+            elif words:
+                found.append(f"{line}: no command of rva")
+    return found
+
+
+def _parse(command: Any, name: str, words: list[str]) -> None:
+    context = command.make_context(name, list(words))
+    if hasattr(command, "resolve_command") and context._protected_args:
+        inner, below, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        assert below is not None
+        _parse(below, inner, rest)
+
+
+@pytest.mark.parametrize("page", snippets.PARSED)
+def test_commands_of_the_pages_are_commands(root: Path, page: str) -> None:
+    assert refusals((root / page).read_text("utf-8")) == []
+
+
+def test_a_wrong_command_is_seen() -> None:
+    page = "```sh\n./rva build --traget all\n./rva biuld\n./rva build -t all # fine\nrm x\n./rva ci chekc\n```\n"
+    assert [said.split(":")[0] for said in refusals(page)] == [
+        "./rva build --traget all",
+        "./rva biuld",
+        "rm x",
+        "./rva ci chekc",
+    ]
 
 
 def test_the_readme_is_short(root: Path) -> None:

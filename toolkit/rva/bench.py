@@ -44,6 +44,8 @@ class Wish(Struct, frozen=True):
     only: tuple[str, ...] = ()
     quick: bool = False
     peers: bool = False
+    baseline: Path | None = None
+    fail_above: float | None = None
 
     @property
     def wasm(self) -> bool:
@@ -52,7 +54,9 @@ class Wish(Struct, frozen=True):
 
     def words(self) -> list[str]:
         """The options that the script is told."""
-        return [*(["--quick"] if self.quick else []), *(word for case in self.only for word in ("--only", case))]
+        words = [*(["--quick"] if self.quick else []), *(word for case in self.only for word in ("--only", case))]
+        words += ["--baseline", str(self.baseline)] if self.baseline else []
+        return [*words, "--fail-above", f"{self.fail_above:g}"] if self.fail_above is not None else words
 
     def title(self) -> str:
         """The command that gives the same again."""
@@ -76,6 +80,8 @@ def run(
     """
     driver = _build(spec, root, env, log)
     part = files.make_folder(root / ".rva" / "bench" / wish.name)
+    for history in wish.output.glob("*-history.jsonl"):  # grows by a line a run
+        files.copy(history, part / history.name, executable=False)
     argv: list[str | Path] = [python, root / spec.script, "--driver", driver, "--output", part, *wish.words()]
     argv += ["--title", wish.title(), "--commit", commit]
     if runtimes is not None:

@@ -282,20 +282,30 @@ def bench(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="small sizes, short turns: whether it works")] = False,
     output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="default: .rva/bench-NAME")] = None,
+    baseline: Annotated[
+        Path | None, typer.Option("--baseline", metavar="FILE", help="compare with an earlier run's JSON (bindings)")
+    ] = None,
+    fail_above: Annotated[
+        float | None, typer.Option("--fail-above", metavar="PCT", min=0, help="fail where a figure grew by more")
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Measure against the machine's limits and, with --peers, against what others publish.
 
-    Examples: rva bench core; rva bench core --peers --output docs/measured; rva bench core --only 'many-*'
+    Examples: rva bench core; rva bench bindings --baseline .rva/bench-bindings/bindings.json --fail-above 10
     """
     from rva import workflow
     from rva.bench import Wish
 
     root = here()
     place = output.absolute() if output else root / ".rva" / f"bench-{name}"
-    wish = Wish(name, place, tuple(only or ()), quick, peers)
+    if fail_above is not None and baseline is None:
+        raise errors.UsageError("--fail-above compares with nothing", fix="name an earlier run's JSON with --baseline")
+    if baseline is not None and not baseline.is_file():
+        raise errors.UsageError(f"{baseline} is not there", fix="an earlier run wrote it: bench-NAME/NAME.json")
+    wish = Wish(name, place, tuple(only or ()), quick, peers, baseline and baseline.absolute(), fail_above)
     folder = workflow.bench(root, matrix.load(root), wish, log_for(quiet, verbose))
     print_out((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
 
