@@ -49,6 +49,7 @@ PARSED = (
     "docs/building.md",
     "docs/index.md",
     "docs/packages.md",
+    "docs/publishing.md",
     "docs/release.md",
 )
 NOT_RUN = {
