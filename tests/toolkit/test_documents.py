@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -92,14 +93,15 @@ def refusals(text: str) -> list[str]:
     found = []
     for block in re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if words and words[0] in ("rva", "./rva"):
+            for command in line.partition(" #")[0].split("&&"):
+                words = list(itertools.takewhile(lambda word: word not in (">", "|"), shlex.split(command)))
+                if not words or words[0] == "git":
+                    continue
                 try:
+                    assert words[0] in ("rva", "./rva"), "no command of rva"
                     _parse(program, "rva", words[1:])
                 except Exception as error:  # noqa: BLE001 - the parser's own errors have no public class
-                    found.append(f"{line}: {error}")
-            elif words:
-                found.append(f"{line}: no command of rva")
+                    found.append(f"{command.strip()}: {error}")
     return found
 
 
