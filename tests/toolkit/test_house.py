@@ -35,6 +35,7 @@ COMPOSERS = {
     "workflow",
     "packaging",
     "verification",
+    "provenance",
     "merging",
     "releasing",
     "edge",

@@ -155,6 +155,15 @@ def test_gitlab_builds_every_row_once(root: Path, table: Matrix) -> None:
     assert {e["NAME"] for e in entries} == {j.name for j in pipelines.jobs(root, table.targets)}
 
 
+@pytest.mark.process
+def test_gitlabs_own_schema_takes_it(root: Path, table: Matrix, tmp_path: Path) -> None:
+    text = pipelines.gitlab(root, table)
+    for name, changed, wanted in (("right", text, 0), ("wrong", text.replace("stage: verify", "stage: [1]"), 1)):
+        (tmp_path / f"{name}.yml").write_text(changed, "utf-8")
+        argv = [PROGRAMS / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", tmp_path / f"{name}.yml"]
+        assert subprocess.run(argv, capture_output=True).returncode == wanted, name
+
+
 def packed(file: str, kind: Any, build: Any = "release") -> Packed:
     return Packed(file, kind, "x", (), build, 1, "0" * 64)
 

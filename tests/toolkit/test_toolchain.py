@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from rva import host, shell, toolchain
+from rva import host, resources, shell, toolchain
 from rva.errors import NetworkError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Matrix
@@ -59,8 +59,9 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """A checkout and a cache that are empty."""
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A checkout and a cache that are empty; the tool's own lists are the checkout's."""
+    monkeypatch.setattr(resources, "requirements", lambda: tmp_path / "checkout" / "requirements")
     return Site(tmp_path / "checkout", tmp_path / "cache", host.detect(), VERSIONS)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from rva import errors, files, host, matrix, report
+from rva import errors, files, host, matrix, report, resources
 from rva.console import here, log_for, print_out, select, show_table, width
 from rva.errors import RvaError, Unavailable
 from rva.log import wants_colour
@@ -124,6 +124,12 @@ def verify(
     target: TargetOption = None,
     exclude: ExcludeOption = None,
     write: WriteOption = None,
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="check signatures and statements of dist/packages instead")
+    ] = False,
+    allowed: Annotated[
+        Path | None, typer.Option("--allowed-signers", metavar="FILE", help="whose (default: allowed_signers)")
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="what could not be run here fails the run (exit 5)")] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -131,8 +137,11 @@ def verify(
 ) -> None:
     """Read every file of dist/ and run it wherever this machine can: directly, emulated, in browsers. Builds nothing.
 
-    Examples: rva verify; rva verify -t napi --write verify.html; rva verify --json
+    Examples: rva verify; rva verify -t napi --write verify.html; rva verify --json; rva verify --provenance
     """
+    if provenance:
+        _check_provenance(allowed)
+        return
     from rva import verification
     from rva.verify import reports
 
@@ -141,7 +150,7 @@ def verify(
     table = matrix.load(root)
     made = verification.verify(root, table, select(table, target, exclude), log)
     for path in write or ():
-        files.write(path.absolute(), reports.text(made, path, root / "templates"))
+        files.write(path.absolute(), reports.text(made, path, resources.templates()))
     if as_json:
         print_out(to_json(made))
     elif not quiet:
@@ -320,6 +329,15 @@ def version(show: Annotated[bool, typer.Option("--version", help="print rva's ve
         raise typer.Exit(0)
 
 
+def _check_provenance(allowed: Path | None) -> None:
+    from rva import provenance
+
+    count, faults = provenance.check(here(), allowed or here() / "allowed_signers")
+    if faults:
+        raise errors.CheckFailed("what dist/packages holds is not what was signed\n  " + "\n  ".join(faults))
+    print_out(f"{count} packages: the sums and every statement are signed by an allowed key\n")
+
+
 def _check_profile(profile: str) -> None:
     if profile not in PROFILES:
         raise errors.UsageError(f"no profile is named {profile!r}", fix=f"use one of {', '.join(PROFILES)}")
@@ -333,12 +351,14 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-from rva.commands import audit, ci, demo, dev, docs, merge, publish, versioning  # noqa: E402
+from rva.commands import audit, ci, demo, dev, docs, init, merge, publish, sign, versioning  # noqa: E402
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
+app.add_typer(init.app)
 app.add_typer(merge.app)
 app.add_typer(publish.app)
+app.add_typer(sign.app)
 app.add_typer(versioning.app, name="version")
 app.command()(docs.docs)
 app.command()(demo.demo)

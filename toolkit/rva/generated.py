@@ -10,20 +10,21 @@ from typing import Any
 
 import msgspec
 
-from rva import files, pipelines, render, report
+from rva import files, pipelines, render, report, resources
 from rva.errors import CheckFailed
 from rva.model import Matrix, schema, to_json
 from rva.verified import Verification
 
 _NAMES = "docs/artifact-names.md"
 _VERIFIED = "docs/measured/verification.json"
+_MATRIX = "platform matrix"
 
 
 def wanted(root: Path, matrix: Matrix) -> dict[str, str]:
     """Path -> the text that the file should have now."""
     texts = {
         "platforms.schema.json": to_json(schema()),
-        "README.md": _filled(root / "README.md", "platform matrix", report.matrix_markdown(matrix, _verified(root))),
+        "README.md": _filled(root / "README.md", _MATRIX, report.matrix_markdown(matrix, _verified(root))),
         **_pictures(root, matrix),
     }
     # A project may do without a page on names.
@@ -56,7 +57,7 @@ def _pictures(root: Path, matrix: Matrix) -> dict[str, str]:
     values = {"made": made, "columns": list(report.COLUMNS.values()), "platforms": platforms, "rest": rest}
     return {
         f"docs/assets/matrix-{scheme}.svg": render.render(
-            root / "templates", "verify/matrix.svg.j2", {**values, "scheme": scheme}
+            resources.templates(), "verify/matrix.svg.j2", {**values, "scheme": scheme}
         )
         for scheme in ("light", "dark")
     }
@@ -120,12 +121,20 @@ def _kind(value: Mapping[str, Any]) -> str:
 
 def _filled(path: Path, what: str, table: str) -> str:
     """The text of a document with a table in its place."""
-    begin, end = f"<!-- begin generated: {what} -->\n", f"<!-- end generated: {what} -->\n"
+    begin, end = _marks(what)
     text = _read(path)
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if len(pattern.findall(text)) != 1:
         raise CheckFailed(f"{path} has no place for the {what}", fix=f"add the lines {begin.strip()} and {end.strip()}")
     return pattern.sub(lambda _: f"{begin}\n{table}\n{end}", text)
+
+
+def _marks(what: str) -> tuple[str, str]:
+    return f"<!-- begin generated: {what} -->\n", f"<!-- end generated: {what} -->\n"
+
+
+# The lines of README.md between which the table of platforms stands.
+BEGIN, END = _marks(_MATRIX)
 
 
 def _read(path: Path) -> str:

@@ -279,11 +279,13 @@ def _target(file: MatrixFile, row: RowSpec) -> Target:
 
 
 def _version(root: Path) -> str:
-    """The one version source: [workspace.package] of Cargo.toml."""
+    """The one version source: [workspace.package] of Cargo.toml, or its [package] where the workspace has one crate."""
     path = root / "Cargo.toml"
     try:
-        version = tomllib.loads(path.read_text("utf-8"))["workspace"]["package"]["version"]
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        top = tomllib.loads(path.read_text("utf-8"))
+        shared = top.get("workspace", {}).get("package", {})
+        version = shared["version"] if "version" in shared else top["package"]["version"]
+    except (OSError, AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise MatrixError(f"{path} has no version under [workspace.package] ({error})") from None
     if not isinstance(version, str) or not re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?", version):
         raise MatrixError(f"{path}: {version!r} is not a version such as 1.2.3")

@@ -22,7 +22,7 @@ def package(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> P
     """Turn the finished rows of dist/ into packages; nothing is built."""
     with workflow.one_run(root, log):
         manifest = _finished(root)
-        inventory = toolchain.load(root, host.cache_dir(), table.tools)
+        inventory = workflow.tools_at_hand(root, table)
         missing = _TOOLS - inventory.tools.keys()
         if missing:
             inventory = toolchain.provide(missing, inventory, log)

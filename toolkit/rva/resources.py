@@ -17,6 +17,12 @@ def requirements() -> Path:
     return _folder("requirements")
 
 
+def locked(name: str, root: Path) -> Path:
+    """A locked list or a folder of one, such as tools.txt: the tool's own, or the project's where the tool has none."""
+    own = requirements() / name
+    return own if own.exists() else root / "requirements" / name
+
+
 def _folder(name: str) -> Path:
     # The wheel holds these folders below the package; a checkout has them at its top, beside toolkit/.
     packed = _HERE / name

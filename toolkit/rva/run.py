@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from rva import content, files, shell
+from rva import content, files, resources, shell
 from rva.errors import CheckFailed, DiskError, Interrupted, RvaError, ToolError
 from rva.inspect import check
 from rva.log import Log
@@ -135,7 +135,7 @@ def _run_step(
 def _collect(output: Output, finished: Path, places: Mapping[str, str], shop: Workshop) -> StoredFile:
     target = finished / output.name
     if output.template:
-        files.write(target, render(shop.root / "templates", output.template, output.values))
+        files.write(target, render(resources.templates(), output.template, output.values))
     else:
         source = Path(fill(output.source, places))
         if not source.is_file():

@@ -98,12 +98,13 @@ def run(
     timeout: float | None = None,
     check: bool = True,
     separate_stderr: bool = False,
+    stdin: Path | None = None,
 ) -> Result:
     """Run one command to its end and return its result.
 
     ``env`` is added to rva's own environment. ``log`` receives the quoted command and all output.
     ``on_line`` is called with each line as it comes. With ``separate_stderr`` the result holds standard
-    output alone (for tools that print data), the log still holds both.
+    output alone (for tools that print data), the log still holds both. ``stdin`` is a file that the command reads.
     A missing program raises ToolError; with ``check``, an exit status other than 0 raises CheckFailed,
     or DiskError or NetworkError where the child's words say so.
     """
@@ -111,7 +112,7 @@ def run(
     if _stopping.is_set():
         raise Interrupted("interrupted")
     started = time.monotonic()
-    process = _start(args, cwd, env, separate_stderr)
+    process = _start(args, cwd, env, separate_stderr, stdin)
     try:
         output, errors = _listen(process, args, log, on_line, timeout, started)
     finally:
@@ -185,18 +186,24 @@ def stop_all() -> None:
 
 
 def _start(
-    args: tuple[str, ...], cwd: Path | None, env: Mapping[str, str] | None, separate_stderr: bool
+    args: tuple[str, ...],
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    separate_stderr: bool,
+    stdin: Path | None,
 ) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(
-            args,
-            cwd=cwd,
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if separate_stderr else subprocess.STDOUT,
-            start_new_session=os.name == "posix",
-        )
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(stdin.open("rb")) if stdin else subprocess.DEVNULL
+            process = subprocess.Popen(
+                args,
+                cwd=cwd,
+                env={**os.environ, **(env or {})},
+                stdin=source,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE if separate_stderr else subprocess.STDOUT,
+                start_new_session=os.name == "posix",
+            )
     except FileNotFoundError as error:
         if cwd is not None and not cwd.is_dir():
             raise ToolError(f"cannot run `{args[0]}`: its folder {cwd} does not exist") from error

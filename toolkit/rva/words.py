@@ -14,7 +14,8 @@ PATH = r"^(?!.*\.\.)[a-zA-Z0-9_.][a-zA-Z0-9_./-]{0,199}$"
 ROOT = r"^(|/(?!.*\.\.)[a-zA-Z0-9_./+-]{1,199})$"
 VERSION = r"^[0-9]+(\.[0-9]+){0,3}$"
 TRIPLE = r"^(any|[a-z0-9_]+(-[a-z0-9_]+){1,4})$"
-TEXT = r"^[^\x00-\x1f\x7f]{1,500}$"
+# Text goes into files of many kinds; what expands something in one of them is in none.
+TEXT = r"^[^\x00-\x1f\x7f$`\\{}]{1,500}$"
 ARGUMENT = r"^(?!.*\.\.)([a-zA-Z0-9_.{][a-zA-Z0-9_./={},:*-]{0,199}|-{1,2}[a-zA-Z][a-zA-Z0-9=_./,:-]{0,199}|--)$"
 PLACE = r"^[^\x00-\x1f\x7f{}]{0,150}\{version\}[^\x00-\x1f\x7f{}]{0,150}$"
 URL = r"^https://[a-zA-Z0-9.-]+/[a-zA-Z0-9._/-]*$"
@@ -25,7 +26,7 @@ PathStr = Annotated[str, Meta(pattern=PATH, description="a path below the checko
 VersionStr = Annotated[str, Meta(pattern=VERSION, description="numbers and dots, such as 1.96.0")]
 TripleStr = Annotated[str, Meta(pattern=TRIPLE, description="a Rust target triple, or any")]
 RootStr = Annotated[str, Meta(pattern=ROOT, description="an absolute folder of the system, or nothing")]
-TextStr = Annotated[str, Meta(pattern=TEXT, description="one line of text")]
+TextStr = Annotated[str, Meta(pattern=TEXT, description="one line of text without $, `, \\ and braces")]
 ArgumentStr = Annotated[
     str, Meta(pattern=ARGUMENT, description="one argument of a command; {python} and the like are filled in")
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from rva import resources
 from rva.errors import CheckFailed
 from rva.model import Manifest, Matrix, Package, PackagePlan
 
@@ -116,7 +117,10 @@ def test_rows_that_disagree_are_refused(planned: Plan, stocked: Path) -> None:
         planned()
 
 
-def test_a_template_that_gives_no_json_is_refused(planned: Plan, stocked: Path) -> None:
+def test_a_template_that_gives_no_json_is_refused(
+    planned: Plan, stocked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "templates", lambda: stocked / "templates")
     (stocked / "templates" / "npm" / "platform.json.j2").write_text('{ "name": {{ name }} }')
     with pytest.raises(CheckFailed, match="does not give JSON"):
         planned()

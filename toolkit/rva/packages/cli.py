@@ -14,14 +14,14 @@ _RECIPES: tuple[RecipeName, ...] = ("cli", "wasi-command")
 
 def plan(stock: Stock) -> Iterator[Package | Gap]:
     """One archive a platform and ending."""
-    for recipe in _RECIPES:
+    for recipe in (r for r in _RECIPES if r in stock.matrix.recipes):
         package, version = stock.matrix.recipes[recipe].package, stock.matrix.version
         for row in finished(stock, recipe, lambda t: naming.archive(package, version, t.triple)):  # noqa: B023
             if isinstance(row, Gap):
                 yield row
             else:
                 yield from _archives(stock, row)
-    if stock.targets("cli") and not stock.documents:
+    if stock.targets("cli") and stock.matrix.recipes["cli"].documents and not stock.documents:
         yield Gap(
             stock.matrix.recipes["cli"].package,
             "its archives lack completions and the manual page: no program that writes them was built for this machine",

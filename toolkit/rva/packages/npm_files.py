@@ -10,7 +10,7 @@ from rva import naming
 from rva.model import Artifact, Gap, Package, Part, Recipe, RecipeName
 from rva.packages.stock import Stock, dist
 
-_ALWAYS = ("package.json", "README.md", "LICENSE-MIT", "LICENSE-APACHE")
+_ALWAYS = ("package.json", "README.md")
 
 
 def whole(
@@ -21,7 +21,9 @@ def whole(
     Each name of `files` is looked for in ``made``, texts by their path; then in the finished rows of ``recipes``,
     where a folder stands for all that lies in it; then beside the binding's package.json.
     """
-    listed = [name for name in values["own"]["files"] if name not in _ALWAYS]
+    licences = stock.licences()
+    always = {*_ALWAYS, *(part.path for part in licences)}
+    listed = [name for name in values["own"]["files"] if name not in always]
     found = {name: _find(stock, recipe, name, made, recipes) for name in listed}
     absent = [name for name, parts in found.items() if not parts]
     if absent:
@@ -33,7 +35,7 @@ def whole(
     parts = (
         Part("package.json", text=stock.rendered_json("npm/package.json.j2", values)),
         Part("README.md", source=f"{recipe.folder}/README.md"),
-        *stock.licences(),
+        *licences,
         *(part for name in listed for part in found[name]),
     )
     rows = tuple(t.id for r in recipes for t in stock.targets(r) if stock.files(t.id))

@@ -16,6 +16,9 @@ LEVELS = ("baseline", "simd128", "relaxed-simd")
 
 def plan(stock: Stock) -> Iterator[Package | Gap]:
     """The package, or each row that it lacks."""
+    if stock.targets("wasm") and "wasm-js" not in stock.matrix.recipes:
+        yield from _plain(stock)
+        return
     targets = {t.variant: t for t in stock.targets("wasm")}
     rows = [targets.get(f"web-{level}") for level in LEVELS]
     if None in rows or not stock.targets("wasm-js") or not stock.targets("js"):
@@ -27,6 +30,36 @@ def plan(stock: Stock) -> Iterator[Package | Gap]:
     yield from (not_built(recipe.package, target) for target in lacking)
     if not lacking:
         yield _package(stock, modules)
+
+
+def _plain(stock: Stock) -> Iterator[Package | Gap]:
+    """What wasm-pack made for each home, in a folder of its own: a project without code that chooses among them."""
+    recipe, project = stock.matrix.recipes["wasm"], stock.matrix.project
+    rows = [t for t in stock.targets("wasm") if t.variant.endswith("-baseline")]
+    lacking = [t for t in rows if not stock.files(t.id)]
+    if lacking or not rows:
+        yield from (not_built(recipe.package, target) for target in lacking)
+        return
+    own = stock.read_json(f"{recipe.folder}/package.json")
+    values = {
+        "package": recipe.package,
+        "version": stock.matrix.version,
+        "own": own,
+        "licence": project.licence,
+        "repository": project.repository,
+    }
+    parts = [
+        Part("package.json", text=stock.rendered_json("npm/package.json.j2", values)),
+        Part("README.md", source=f"{recipe.folder}/README.md"),
+        *stock.licences(),
+    ]
+    for row in rows:
+        home = row.variant.removesuffix("-baseline")
+        form = "commonjs" if home == "nodejs" else "module"
+        parts.append(Part(f"{home}/package.json", text=f'{{"type": "{form}"}}\n'))
+        parts += [Part(f"{home}/{_within_row(a)}", source=dist(a)) for a in stock.files(row.id)]
+    tarball = f"npm/{naming.npm_tarball(recipe.package, stock.matrix.version)}"
+    yield Package(tarball, "npm", recipe.package, tuple(t.id for t in rows), tuple(parts), "npm")
 
 
 def _package(stock: Stock, modules: list[Target]) -> Package:

@@ -9,11 +9,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from rva import naming, render
+from rva import naming, render, resources
 from rva.errors import CheckFailed
 from rva.model import Artifact, Gap, Kind, Manifest, Matrix, Part, RecipeName, Target
-
-LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
 
 
 class Stock(Struct, frozen=True):
@@ -52,12 +50,13 @@ class Stock(Struct, frozen=True):
         return tuple(found.values())
 
     def licences(self) -> tuple[Part, ...]:
-        """Both licence texts, which are in every package (D15)."""
-        return tuple(Part(name, source=name) for name in LICENCES)
+        """The licence texts, which are in every package (D15)."""
+        names = [s for s in self.matrix.project.sources if s.upper().startswith(("LICENSE", "LICENCE"))]
+        return tuple(Part(name, source=name) for name in names)
 
     def rendered(self, template: str, values: Mapping[str, object]) -> str:
         """The text of a template below templates/."""
-        return render.render(self.root / "templates", template, values)
+        return render.render(resources.templates(), template, values)
 
     def rendered_json(self, template: str, values: Mapping[str, object]) -> str:
         """The same, for a template of JSON: read once, so that no fault goes out, and laid out evenly."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rva import files
+from rva import files, resources
 from rva.errors import ToolError
 from rva.log import Log
 from rva.toolchains.inventory import Fetch, Site, Tool, read_record, stamps, write_record
@@ -168,18 +168,24 @@ def _list(site: Site, name: str, log: Log) -> Tool:
 
 
 def _modules_folder(site: Site, source: str) -> Path:
-    return site.shared / "npm" / f"{source.replace('/', '-')}-{_digest(site.root / source)[:12]}"
+    return site.shared / "npm" / f"{source.replace('/', '-')}-{_digest(_place(site, source))[:12]}"
+
+
+def _place(site: Site, source: str) -> Path:
+    """Where the lock file of a folder lies: the tool's own are below requirements/, like a project's."""
+    name = source.removeprefix("requirements/")
+    return resources.locked(name, site.root) if name != source else site.root / source
 
 
 def _copy_and_install(site: Site, source: str, folder: Path, name: str, log: Log) -> None:
     for file in ("package.json", "package-lock.json", ".npmrc"):
-        if (site.root / source / file).is_file():
-            files.copy(site.root / source / file, folder / file, executable=False)
+        if (_place(site, source) / file).is_file():
+            files.copy(_place(site, source) / file, folder / file, executable=False)
     _ci(site, folder, name, log)
 
 
 def _wasm_opt_folder(site: Site) -> Path:
-    return site.shared / "npm" / f"wasm-opt-{_digest(site.root / WASM_OPT_FOLDER)[:12]}"
+    return site.shared / "npm" / f"wasm-opt-{_digest(_place(site, WASM_OPT_FOLDER))[:12]}"
 
 
 def _ci(site: Site, folder: Path, name: str, log: Log) -> None:

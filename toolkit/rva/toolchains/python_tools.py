@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from rva import files
+from rva import files, resources
 from rva.errors import ToolError
 from rva.log import Log
 from rva.toolchains.inventory import Fetch, Site, Tool, read_record, stamps, write_record
@@ -95,7 +95,7 @@ def pins(text: str) -> dict[str, str]:
 
 def check_pins(site: Site) -> dict[str, str]:
     """The list's versions, once they agree with platforms.toml; ToolError names the first that does not."""
-    path = site.root / "requirements" / "tools.txt"
+    path = resources.locked("tools.txt", site.root)
     try:
         pinned = pins(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -113,7 +113,7 @@ def check_pins(site: Site) -> dict[str, str]:
 def _folder(site: Site, requirements: str) -> Path:
     """Keyed by the list and Python's version, so that a changed list gets a new environment."""
     try:
-        text = (site.root / "requirements" / f"{requirements}.txt").read_bytes()
+        text = resources.locked(f"{requirements}.txt", site.root).read_bytes()
     except OSError:
         text = b""
     key = hashlib.sha256(text).hexdigest()[:12]
@@ -146,7 +146,7 @@ def _install(site: Site, folder: Path, requirements: str, log: Log) -> Path:
     # An environment cannot be renamed, its programs name their interpreter: the records, written last, say it is whole.
     files.make_folder(folder)
     record = site.logs / f"setup-python-{requirements}.log"
-    source = site.root / "requirements" / f"{requirements}.txt"
+    source = resources.locked(f"{requirements}.txt", site.root)
     log.say(f"fetching the Python packages of requirements/{requirements}.txt")
     python = bin_folder(folder) / ("python.exe" if os.name == "nt" else "python")
     title = f"Python packages ({requirements})"
