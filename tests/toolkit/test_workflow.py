@@ -211,7 +211,19 @@ def test_an_interrupt_is_no_verdict(project: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_projects_checks_name_programs_that_rva_knows(table: Matrix, root: Path) -> None:
-    known = {"python", "node", "npm", "dev", "docs", "docs-npm", "package", "python-binding", "server", "self"}
+    known = {
+        "python",
+        "node",
+        "npm",
+        "dev",
+        "docs",
+        "docs-npm",
+        "package",
+        "checkers",
+        "python-binding",
+        "server",
+        "self",
+    }
     for check in table.checks:
         for word in check.argv:
             if word.startswith("{"):
