@@ -220,6 +220,7 @@ def test_the_projects_checks_name_programs_that_rva_knows(table: Matrix, root: P
         "docs-npm",
         "package",
         "checkers",
+        "checkers-npm",
         "python-binding",
         "server",
         "self",
