@@ -1,6 +1,6 @@
 """Installs a wheel, or builds and installs a source package, in a fresh virtual environment and replays the reference cases.
 
-`wheel.py ARTIFACT_DIR VECTORS_JSON`; the environment's own Python then runs this file with `--inside VECTORS_JSON`.
+`wheel.py ARTIFACT_DIR VECTORS_JSON`, where the folder may also be an environment into which the package was installed; the environment's own Python then runs this file with `--inside VECTORS_JSON`.
 """
 
 from __future__ import annotations
@@ -89,14 +89,15 @@ def offered(case: Case) -> bool:
     return not case.is_point and case.kind != "self" and (WAY == "cache" or plain)
 
 
-def install(package: Path, folder: Path) -> Path:
-    """A fresh environment with the package and the pinned NumPy; its Python."""
-    venv.create(folder, with_pip=True)
+def install(package: Path | None, folder: Path) -> Path:
+    """The environment with the pinned NumPy, and with the package if it has yet to be installed; its Python."""
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # A source package is built as pip builds it for a user: with the build tool that it asks for, from the package index.
-    own = ["--no-deps", str(package)] if package.suffix == ".gz" else ["--no-deps", "--no-index", str(package)]
-    for what in (["--require-hashes", "--only-binary", ":all:", "-r", str(NUMPY)], own):
+    wanted = [["--require-hashes", "--only-binary", ":all:", "-r", str(NUMPY)]]
+    if package:
+        wanted.append(["--no-deps", *([] if package.suffix == ".gz" else ["--no-index"]), str(package)])
+    for what in wanted:
         done = subprocess.run([*pip, *what], stdout=sys.stderr, check=False, timeout=600)
         if done.returncode != 0:
             raise SystemExit(f"pip install {' '.join(what)} failed with exit code {done.returncode}")
@@ -107,12 +108,19 @@ def main(argv: list[str]) -> int:
     if argv[1:2] == ["--inside"]:
         return cases.replay([case for case in cases.load(Path(argv[2])) if offered(case)], compute)
     folder, vectors = cases.arguments(argv)
+    if (folder / "pyvenv.cfg").is_file():
+        return replay(install(None, folder), vectors)
     package = cases.only(folder, "*.whl" if any(folder.glob("*.whl")) else "*.tar.gz")
     with tempfile.TemporaryDirectory(prefix="rva-smoke-") as name:
-        python = install(package, Path(name) / "venv")
-        # Neither PYTHONPATH nor the user's packages: only what was installed.
-        inside = [str(python), "-E", "-s", __file__]
-        return subprocess.run([*inside, "--inside", str(vectors)], check=False, timeout=600).returncode
+        venv.create(Path(name) / "venv", with_pip=True)
+        return replay(install(package, Path(name) / "venv"), vectors)
+
+
+def replay(python: Path, vectors: Path) -> int:
+    """Run this file inside the environment."""
+    # Neither PYTHONPATH nor the user's packages: only what was installed.
+    inside = [str(python), "-E", "-s", __file__, "--inside", str(vectors)]
+    return subprocess.run(inside, check=False, timeout=600).returncode
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ COMPOSERS = {
     "packaging",
     "verification",
     "provenance",
+    "rehearsal",
     "merging",
     "releasing",
     "edge",

@@ -351,12 +351,13 @@ def _exit_code(done: Report, error: RvaError | None, strict: bool) -> int:
     return Unavailable.code if strict and report.unavailable(done.rows) else 0
 
 
-from rva.commands import audit, ci, demo, dev, docs, init, merge, publish, sign, versioning  # noqa: E402
+from rva.commands import audit, ci, demo, dev, docs, init, merge, publish, rehearse, sign, versioning  # noqa: E402
 
 app.add_typer(audit.app)
 app.add_typer(ci.app, name="ci")
 app.add_typer(init.app)
 app.add_typer(merge.app)
+app.add_typer(rehearse.app)
 app.add_typer(publish.app)
 app.add_typer(sign.app)
 app.add_typer(versioning.app, name="version")

@@ -40,17 +40,22 @@ class Job(Struct, frozen=True):
 
 
 class Runner:
-    """Replays the cases. An unchanged artifact keeps the verdict that it passed with; failures run again."""
+    """Replays the cases. An unchanged artifact keeps the verdict that it passed with; failures run again.
+
+    One that does not ``keep`` runs everything.
+    """
 
     def __init__(
-        self, root: Path, matrix: Matrix, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log
-    ) -> None:
+        self, root: Path, matrix: Matrix, programs: Mapping[str, Sequence[str]], env: Mapping[str, str], log: Log,
+        *, keep: bool = True,
+    ) -> None:  # fmt: skip
         self.root = root
         self._matrix = matrix
         self._programs = {**programs, "root": [str(root)]}
         self._env = env
         self._log = log
-        self._known = _read(root)
+        self._keeps = keep
+        self._known = _read(root) if keep else {}
         self._digests = content.Digests(root)
         self._lock = threading.Lock()
 
@@ -69,7 +74,7 @@ class Runner:
 
     def keep(self, job: Job, verdict: Smoke) -> Smoke:
         """The verdict, remembered where it is a pass."""
-        if verdict.status == "pass":
+        if verdict.status == "pass" and self._keeps:
             with self._lock:
                 self._known[self._key(job)] = verdict
                 files.write(_path(self.root), msgspec.json.encode(self._known))

@@ -58,7 +58,12 @@ def _change(packed: Packed) -> str:
 def verification_table(made: Verification, *, colour: bool, width: int) -> str:
     """One line a row, how it read, where it ran and what installed it; then every failure, and why the rest was not run."""
     rows = [(row, *_verified([cell for cell in made.cells if cell.row == row])) for row in made.rows]
-    text = table(("row", "files", "run", "installed"), rows, colour=colour, width=width)
+    if "files" in made.checks:
+        text = table(("row", "files", "run", "installed"), rows, colour=colour, width=width)
+    else:  # a rehearsal looks at packages alone
+        text = table(
+            ("row", "installed"), [(row, installed) for row, _, _, installed in rows], colour=colour, width=width
+        )
     for status in ("fail", "not-run"):
         cells = [cell for cell in made.cells if cell.status == status]
         text += _grouped((cell.word, cell.reason, "", f"{cell.row} ({cell.name})") for cell in cells)

@@ -25,7 +25,7 @@ def verify(root: Path, table: Matrix, targets: Sequence[Target], log: Log) -> Ve
             raise UsageError("dist/ holds no finished build", fix="run `rva build` first")
         ids = {a.id for a in manifest.artifacts}
         inventory = workflow.with_programs(table, targets, workflow.tools_at_hand(root, table), log)
-        programs = workflow.programs_of(inventory) | _runtimes(
+        programs = workflow.programs_of(inventory) | runtimes(
             root, table, [t for t in targets if t.id in ids], inventory, log
         )
         env = toolchain.environment(inventory, inventory.tools)
@@ -79,7 +79,7 @@ def _installed(
         return installed.cells(hall, targets)
 
 
-def _runtimes(
+def runtimes(
     root: Path, table: Matrix, targets: Sequence[Target], inventory: toolchain.Inventory, log: Log
 ) -> dict[str, list[str]]:
     """{node-18} and the like: programs from npm's registry, fetched where a lane of this machine needs one."""

@@ -64,10 +64,10 @@ class Place:
         self.packed.append(Packed(file, kind, name, rows, "release", len(data), digest))  # type: ignore[arg-type]
         return path
 
-    def cells(self, *direct: str, env: dict[str, str] | None = None) -> list[Cell]:
+    def cells(self, *direct: str, published: bool = False) -> list[Cell]:
         """What installing all of them says."""
         folder = self.root / "dist" / "packages"
-        shop = rooms.Shop(folder, "1.2.3", env or {}, self.root / "install.log")
+        shop = rooms.Shop(folder, "1.2.3", {}, self.root / "install.log", published=published)
         runner = Runner(self.root, self.table, {"python": [sys.executable]}, {}, Log(0))
         hall = installed.Hall(
             Manifest("1.2.3", "c0ffee", tuple(self.artifacts)), PackageManifest("1.2.3", "c0ffee", tuple(self.packed), ()),
@@ -231,6 +231,70 @@ def test_the_installers_script(place: Place, data: bytes, word: str) -> None:
     (place.root / "dist/packages/installer/it").write_bytes(data)
     [cell] = place.cells(CLI)
     assert (cell.row, cell.check, cell.word) == (CLI, "install.sh", word)
+
+
+def taken(packed: Packed, shop: rooms.Shop, room: Path, data: bytes) -> Path:
+    """What pip and cargo leave where they took a file with these bytes."""
+    digest = hashlib.sha256(data).hexdigest()
+    told = {"install": [{"download_info": {"archive_info": {"hashes": {"sha256": digest}}}}]}
+    (room / rooms.REPORT).write_text(json.dumps(told))
+    cache = room / "cargo-home" / "registry" / "cache" / "127.0.0.1"
+    cache.mkdir(parents=True)
+    (cache / "thing-1.2.3.crate").write_bytes(data)
+    return room
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("row", "kind", "maker"),
+    [("native-wheel-x86_64-unknown-linux-gnu", "python", "venv"), ("native-crate", "crate", "cargo")],
+)
+@pytest.mark.parametrize(("data", "word"), [(b"built", "pass"), (b"of another", "fail")])
+def test_what_a_registry_gives_has_to_be_what_was_built(
+    place: Place, monkeypatch: pytest.MonkeyPatch, row: str, kind: str, maker: str, data: bytes, word: str
+) -> None:
+    monkeypatch.setattr(rooms, maker, lambda packed, shop, room: taken(packed, shop, room, data))
+    (place.root / "yes.py").write_text('print(\'{"passed": 1, "failed": 0}\')')
+    recipe = "wheel" if kind == "python" else "crate"
+    changed = msgspec.structs.replace(place.table.recipes[recipe], smoke=("{python}", "{root}/yes.py"))  # type: ignore[index]
+    place.table = msgspec.structs.replace(place.table, recipes={**place.table.recipes, recipe: changed})
+    place.build(row, b"built", recipe, "thing")
+    place.pack("thing.x", kind, "thing", (row,), b"built")
+    [cell] = place.cells(row, published=True)
+    assert cell.word == word, cell.reason
+    assert word == "pass" or cell.reason == "what was installed is not thing.x"
+
+
+def test_what_is_not_published_is_not_installed_from_a_registry(place: Place) -> None:
+    place.pack("stand-in/top.zip", "cli", "p", ("cli-x86_64-pc-windows-msvc",), b"x")
+    place.packed[-1] = msgspec.structs.replace(place.packed[-1], build="stand-in")
+    place.pack("python/thing.tar.gz", "python", "thing", ("native-sdist",), b"x")
+    found = place.cells(published=True)
+    assert [(c.check, c.status) for c in found] == [("zip", "not-run"), ("pip", "not-run")]
+    assert "never published" in found[0].reason and "rva verify" in found[1].reason
+
+
+def test_a_registry_is_asked_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: dict[str, Target]) -> None:
+    """With nothing of the user's: settings, caches and homes are the room's own."""
+    asked: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(
+        rooms.Shop, "run", lambda _, argv, cwd, env=None: asked.append((" ".join(argv), dict(env or {})))
+    )
+    shop = rooms.Shop(
+        tmp_path, "1.2.3", {}, tmp_path / "log", npm="http://n/", python="http://p/simple/", cargo="sparse+http://c/", published=True
+    )  # fmt: skip
+    packed = Packed("f", "npm", "thing", (), "release", 1, "0")
+    rooms.npm(packed, (), rows["napi-aarch64-apple-darwin"], shop, tmp_path)
+    rooms.venv(packed, shop, tmp_path)
+    rooms.cargo(packed, shop, tmp_path)
+    (install, own), _, (pip, _), (add, home), (_, _) = asked
+    assert "--registry=http://n/ thing@1.2.3 --os=darwin --cpu=arm64" in install
+    assert str(tmp_path / "f") not in install
+    assert all(value.startswith(str(tmp_path)) for value in own.values())
+    assert "--index-url=http://p/simple/ thing==1.2.3" in pip and "--isolated" in pip
+    assert add == "cargo add thing@=1.2.3 --registry rehearsal"
+    assert home == {"CARGO_HOME": str(tmp_path / "cargo-home")}
+    assert "sparse+http://c/" in (tmp_path / ".cargo" / "config.toml").read_text()
 
 
 def test_lanes_of_rows_that_do_nothing_alone_are_for_packages(table: Matrix, rows: dict[str, Target]) -> None:

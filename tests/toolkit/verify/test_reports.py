@@ -46,6 +46,17 @@ def test_the_table_says_everything_once() -> None:
     assert text.endswith("3 rows: 1 emulated, 1 fail, 1 installs, 2 not run, 3 pass, 1 stand-in; 2 s\n")
 
 
+def test_a_rehearsal_shows_what_was_installed() -> None:
+    cells = (Cell("one", "published", "pass", package="p"), Cell("one", "npm", "pass", how="run", package="p"))
+    made = Verification("1", "", "", "", ("one", "two"), ("published", "npm"), cells)
+    lines = report.verification_table(made, colour=False, width=200).splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ["row", "installed"],
+        ["one", "pass", "published,", "pass", "npm"],
+        ["two", "no"],
+    ]
+
+
 def test_nothing_checked_is_no_success() -> None:
     assert Verification("1", "", "", "", (), (), ()).summary == "0 rows: nothing checked; 0 s"
 

@@ -25,6 +25,8 @@ from rva.release.plan import Upload
 from rva.release.tokens import Tokens
 
 PYPI = "https://upload.pypi.org/legacy/"
+# How an index calls the one that cargo takes where none is named.
+CRATES_IO = "https://github.com/rust-lang/crates.io-index"
 DEFAULTS = {"npm": "https://registry.npmjs.org/", "pypi": PYPI, "cargo": "sparse+https://index.crates.io/"}
 
 
@@ -180,11 +182,11 @@ class Cargo:
         told = shell.run([_program("cargo", self._means), *argv], cwd=folder, env=self._means.env, separate_stderr=True)
         [package] = json.loads(told.output)["packages"]
         readme = unpacked.files.get(package["readme"] or "", b"").decode("utf-8", "replace")
-        return crate_facts(package, readme)
+        return crate_facts(package, readme, "" if self._index == DEFAULTS["cargo"] else CRATES_IO)
 
 
-def crate_facts(package: Mapping[str, Any], readme: str) -> dict[str, Any]:
-    """A package of `cargo metadata` in the words of the registry interface."""
+def crate_facts(package: Mapping[str, Any], readme: str, others: str = "") -> dict[str, Any]:
+    """A package of `cargo metadata` in the words of the registry interface. ``others``: where its dependencies are, if not there too."""
     same = (
         "authors", "description", "documentation", "homepage", "keywords", "categories", "license", "license_file",
         "repository", "links", "rust_version", "features",
@@ -192,7 +194,7 @@ def crate_facts(package: Mapping[str, Any], readme: str) -> dict[str, Any]:
     return {
         "name": package["name"],
         "vers": package["version"],
-        "deps": [_dependency(d) for d in package["dependencies"]],
+        "deps": [_dependency(d, others) for d in package["dependencies"]],
         "readme": readme or None,
         "readme_file": package["readme"],
         "badges": {},
@@ -200,14 +202,15 @@ def crate_facts(package: Mapping[str, Any], readme: str) -> dict[str, Any]:
     }
 
 
-def _dependency(told: Mapping[str, Any]) -> dict[str, Any]:
+def _dependency(told: Mapping[str, Any], others: str) -> dict[str, Any]:
     return {
         "name": told["name"],
         "version_req": told["req"],
         "explicit_name_in_toml": told["rename"],
         "default_features": told["uses_default_features"],
         "kind": told["kind"] or "normal",
-        **{key: told[key] for key in ("features", "optional", "target", "registry")},
+        **{key: told[key] for key in ("features", "optional", "target")},
+        "registry": told["registry"] or others or None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -111,14 +112,23 @@ def _package(packed: Packed, hall: Hall) -> Iterator[Cell]:
     if not path.is_file() or content.sha256(path) != packed.sha256:
         reason = f"{packed.file} is {'not the file that was packed' if path.is_file() else 'missing'}"
         yield _said(packed, hall, "fail", reason)
+    elif hall.shop.published and packed.build == "stand-in":
+        yield _said(packed, hall, "not-run", "what stands in for a package is never published")
     elif packed.kind == "manager":
         yield _manager(packed, path, hall)
     elif missing := _NO_WAY.get(check) or lacking_programs(_PROGRAMS.get(check, ())):
         yield _said(packed, hall, "not-run", missing)
-    elif row.recipe in ("sdist", "crate") or (row.recipe == "wheel" and row.id in hall.direct):
+    elif hall.shop.published and row.recipe == "sdist":
+        reason = "what builds it is in no index of this machine; `rva verify` builds and installs the same bytes"
+        yield _said(packed, hall, "not-run", reason)
+    elif not hall.shop.published and (row.recipe in ("sdist", "crate") or _own_wheel(row, hall)):
         yield _as_built(packed, hall)
     else:
         yield from _room(packed, hall)
+
+
+def _own_wheel(row: Target, hall: Hall) -> bool:
+    return row.recipe == "wheel" and row.id in hall.direct
 
 
 def _said(packed: Packed, hall: Hall, status: str, reason: str) -> Cell:
@@ -181,7 +191,7 @@ def _room(packed: Packed, hall: Hall) -> Iterator[Cell]:
             faults = list(_faults(packed, hall, Path(name)))
         except Interrupted:
             raise
-        except (RvaError, OSError, ValueError) as error:
+        except (RvaError, OSError, ValueError, KeyError) as error:
             faults = [str(error)]
         if faults:
             yield _said(packed, hall, "fail", "; ".join(faults))
@@ -236,6 +246,10 @@ def _install(packed: Packed, hall: Hall, room: Path) -> Path:
     row = hall.row(packed)
     if packed.kind == "npm":
         return _npm(packed, hall, room)
+    if packed.kind == "crate":
+        return rooms.cargo(packed, hall.shop, room)
+    if _own_wheel(row, hall):
+        return rooms.venv(packed, hall.shop, room)
     if packed.kind == "python":
         return rooms.python(packed, row, hall.shop, room)
     if packed.kind == "installer":
@@ -246,11 +260,22 @@ def _install(packed: Packed, hall: Hall, room: Path) -> Path:
 def _faults(packed: Packed, hall: Hall, room: Path) -> Iterator[str]:
     """Each built file that is not in the room, byte for byte."""
     artifacts = hall.artifacts(packed)
-    if packed.kind == "python":
+    if packed.kind in ("python", "crate"):
         if [a.sha256 for a in artifacts] != [packed.sha256]:
             yield f"{packed.file} is not the file that was built"
+        elif packed.sha256 not in set(_taken(packed, room)):
+            yield f"what was installed is not {packed.file}"
         return
     there = {content.sha256(path) for path in room.rglob("*") if path.is_file()}
     if not artifacts:
         yield f"{packed.file}: none of its rows is in dist/"
     yield from (f"{a.path} is not in what {packed.file} installs" for a in artifacts if a.sha256 not in there)
+
+
+def _taken(packed: Packed, room: Path) -> Iterator[str]:
+    """The digests of the files that pip or cargo say they took."""
+    if packed.kind == "crate":
+        yield from (content.sha256(path) for path in room.glob("cargo-home/registry/cache/*/*.crate"))
+        return
+    told = json.loads((room / rooms.REPORT).read_text("utf-8"))
+    yield from (item["download_info"]["archive_info"]["hashes"]["sha256"] for item in told["install"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ensurepip
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,16 @@ from rva.inspect.unpack import unzip
 from rva.model import Packed, Target
 
 _TIMEOUT_S = 300.0
+# Where pip says what it took, and from where.
+REPORT = "pip.json"
+_REGISTRY = "rehearsal"
 _NPM = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
 
 
 class Shop(Struct, frozen=True):
     """Where packages are had: the files of ``packages``, or by name from the registries at these addresses.
 
-    ``release`` is where the archives of a release lie. ``env`` holds the tools.
+    ``release`` is where the archives of a release lie. ``env`` holds the tools. ``published``: nothing is taken as a file.
     """
 
     packages: Path
@@ -35,18 +39,20 @@ class Shop(Struct, frozen=True):
     log: Path
     npm: str = ""
     python: str = ""
+    cargo: str = ""
     release: str = ""
+    published: bool = False
 
     def path(self, packed: Packed) -> str:
         """Where a package's file lies."""
         return str(self.packages / packed.file)
 
     def run(self, argv: Sequence[str], cwd: Path, env: Mapping[str, str] = {}) -> None:
-        """One command of an installation; CheckFailed, with its last words, where it fails."""
+        """One command of an installation, at home where it runs; CheckFailed, with its last words, where it fails."""
         program = shutil.which(argv[0], path=self.env.get("PATH"))
         if program is None:
             raise ToolError(f"{argv[0]} was not found", fix="run `rva doctor` to see what is missing")
-        own = {**self.env, **env}
+        own = {**self.env, "HOME": str(cwd), **env}
         shell.run([program, *argv[1:]], cwd=cwd, env=own, log=self.log, timeout=_TIMEOUT_S)
 
 
@@ -86,28 +92,64 @@ def python(packed: Packed, target: Target, shop: Shop, room: Path) -> Path:
         "--quiet", "--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--only-binary=:all:",
     ]  # fmt: skip
     words = [*options, "--implementation=cp", "--abi=abi3", *tags, f"--target={room / 'modules'}", *source]
+    words.append(f"--report={room / REPORT}")
     shop.run([sys.executable, _pip(), "install", *words], room)
     return room / "modules"
 
 
+def venv(packed: Packed, shop: Shop, room: Path) -> Path:
+    """A fresh environment into which pip put a package from the index, by name."""
+    folder = room / "venv"
+    shop.run([sys.executable, "-m", "venv", str(folder)], room)
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    options = [
+        "--quiet",
+        "--isolated",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
+    source = [f"--index-url={shop.python}", f"{packed.name}=={naming.pep440(shop.version)}"]
+    shop.run([str(python), "-m", "pip", "install", *options, f"--report={room / REPORT}", *source], room)
+    return folder
+
+
+def cargo(packed: Packed, shop: Shop, room: Path) -> Path:
+    """A program's project that got a crate from the registry by `cargo add`, with a cargo home of its own."""
+    files.write(
+        room / "Cargo.toml", '[package]\nname = "consumer"\nversion = "0.0.0"\nedition = "2021"\n\n[workspace]\n'
+    )
+    files.write(room / "src" / "main.rs", "fn main() {}\n")
+    files.write(room / ".cargo" / "config.toml", f'[registries.{_REGISTRY}]\nindex = "{shop.cargo}"\n')
+    own = {"CARGO_HOME": str(room / "cargo-home")}
+    shop.run(["cargo", "add", f"{packed.name}@={shop.version}", "--registry", _REGISTRY], room, own)
+    shop.run(["cargo", "fetch"], room, own)
+    return room
+
+
 def unpack(packed: Packed, shop: Shop, room: Path) -> Path:
     """An archive or a system's package, unpacked by the system's own program; the folder that holds the program or library."""
-    path = shop.path(packed)
+    path, place = shop.path(packed), files.make_folder(room / "unpacked")
+    if shop.published:
+        path = str(room / Path(packed.file).name)
+        url = f"{shop.release}/{Path(packed.file).name}"
+        shop.run(["curl", "--fail", "--silent", "--show-error", "--location", "--output", path, url], room)
     if path.endswith(".deb"):
-        shop.run(["dpkg-deb", "--extract", path, str(room)], room)
-        return room / "usr" / "bin"
+        shop.run(["dpkg-deb", "--extract", path, str(place)], room)
+        return place / "usr" / "bin"
     if path.endswith(".zip"):
         for name, data in unzip(Path(path).read_bytes()).items():
-            files.write(room / name, data)
+            files.write(place / name, data)
     else:
-        shop.run(["tar", "-xf", path, "-C", str(room)], room)
-    [top] = room.iterdir()
+        shop.run(["tar", "-xf", path, "-C", str(place)], room)
+    [top] = place.iterdir()
     return top
 
 
 def script(packed: Packed, shop: Shop, room: Path) -> Path:
     """The folder that the installer's script fills, from a release at ``shop.release``."""
-    shop.run(["sh", shop.path(packed), "--from", shop.release, "--to", str(room / "bin")], room, {"HOME": str(room)})
+    shop.run(["sh", shop.path(packed), "--from", shop.release, "--to", str(room / "bin")], room)
     return room / "bin"
 
 
