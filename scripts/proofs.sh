@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target [targets]]
-# | publish-faults matrix | kill --moments N | disk --sizes N (docs/measured/release.md).
+# | mutation | audit | publish-faults matrix | kill --moments N | disk --sizes N (docs/measured/release.md).
 # asan needs rustup's Rust for Linux x64; miri a nightly with the components miri and rust-src;
 # fuzz `cargo install cargo-fuzz --version 0.13.1 --locked` and a C++ compiler.
 set -eu
@@ -29,6 +29,17 @@ publish-faults)
     # Wants the linters' environment, which has what rva imports: `rva test --only ruff` makes it.
     shift
     "${PYTHON:-python3}" tests/release/publish_faults.py "$@"
+    ;;
+mutation)
+    # Takes an hour on two idle cores; a second run goes on where the first was ended.
+    python3 -m venv .rva/mutation/venv
+    .rva/mutation/venv/bin/pip install --quiet --require-hashes -r requirements/mutation.txt
+    python3 scripts/mutation.py .rva/mutation/venv/bin/mutmut .rva/mutation/tree
+    ;;
+audit)
+    # Several hundred megabytes of other people's packages, and every wrong binary; dist/ has to be built.
+    .rva/venv/bin/python tests/package/published.py all
+    .rva/venv/bin/python tests/package/cross.py
     ;;
 *)
     sed -n 2,5p "$0" >&2
