@@ -90,7 +90,9 @@ def offered(case: Case) -> bool:
 
 
 def install(package: Path | None, folder: Path) -> Path:
-    """The environment with the pinned NumPy, and with the package if it has yet to be installed; its Python."""
+    """The environment, made if it is not there, with the pinned NumPy and with the package if one is given; its Python."""
+    if not (folder / "pyvenv.cfg").is_file():
+        venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     # A source package is built as pip builds it for a user: with the build tool that it asks for, from the package index.
@@ -112,7 +114,6 @@ def main(argv: list[str]) -> int:
         return replay(install(None, folder), vectors)
     package = cases.only(folder, "*.whl" if any(folder.glob("*.whl")) else "*.tar.gz")
     with tempfile.TemporaryDirectory(prefix="rva-smoke-") as name:
-        venv.create(Path(name) / "venv", with_pip=True)
         return replay(install(package, Path(name) / "venv"), vectors)
 
 
