@@ -1,4 +1,4 @@
-"""The check of the WebAssembly package can fail."""
+"""The checks of the WebAssembly package can fail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "package"))
 import wasm
+import wasm_parallel
 
 
 def test_every_fault_is_told() -> None:
@@ -28,3 +29,14 @@ def test_a_module_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(wasm, "GZIPPED", 5)
     with pytest.raises(AssertionError):
         wasm.sizes(tmp_path)
+
+
+def test_threads_that_are_missing_or_wrong_are_told() -> None:
+    good = {"found": {"a": None}, "threads": 2}
+    alone = {"found": {"a": None}, "threads": 1, "reason": f"serve it with {wasm_parallel.ISOLATION}"}
+    assert wasm_parallel.failures(good, alone) == []
+    assert wasm_parallel.failures({"fault": "no module"}, alone)[0] == "isolated: no module"
+    assert wasm_parallel.failures({**good, "found": {"a": "other bits"}}, alone) == ["isolated: a: other bits"]
+    # Without the headers an isolated page would look like this one.
+    assert wasm_parallel.failures(alone, alone) == [f"isolated: 1 threads: {alone['reason']}"]
+    assert len(wasm_parallel.failures(good, good)) == 1

@@ -3,6 +3,7 @@
 use crate::cache::{self, Memory};
 use crate::error::{Result, WasmError};
 use crate::options::CallOptions;
+use crate::parallel;
 use crate::tensors::{fill, matrix, vector};
 use attention::{
     Attention, AttentionState, CrossAttention, Error, HyperbolicAttention, Inputs, LinearAttention,
@@ -74,7 +75,7 @@ impl Mechanism {
         workspace: &mut Workspace,
         out: &mut [f32],
     ) -> attention::Result<()> {
-        each!(self, attention => attention.forward_into(inputs, options, workspace, out))
+        parallel::inside(|| each!(self, attention => attention.forward_into(inputs, options, workspace, out)))
     }
 }
 

@@ -10,21 +10,10 @@ use wasm_bindgen::prelude::*;
 /// Shorthand for results of this crate.
 pub type Result<T> = std::result::Result<T, WasmError>;
 
-/// Why a call was refused.
+/// Why a call was refused: what JavaScript catches, the caller's own included. One value, because each function on its way
+/// has to pass it on.
 #[derive(Debug)]
-pub enum WasmError {
-    /// The library refused an argument.
-    Refused {
-        /// Stable name of the fault.
-        code: &'static str,
-        /// The argument at fault.
-        argument: String,
-        /// What is wrong, for people.
-        message: String,
-    },
-    /// What the caller's own code threw, which it gets as it is.
-    Thrown(JsValue),
-}
+pub struct WasmError(pub JsValue);
 
 #[wasm_bindgen]
 extern "C" {
@@ -66,7 +55,7 @@ impl WasmError {
     #[cold]
     #[inline(never)]
     fn new(code: &'static str, argument: &str, message: &[&str]) -> Self {
-        WasmError::Refused { code, argument: camel_case(argument), message: message.concat() }
+        WasmError(built(&message.concat(), code, &camel_case(argument)))
     }
 }
 
@@ -128,26 +117,25 @@ pub fn message(error: &Error) -> String {
 }
 
 impl From<WasmError> for JsValue {
-    #[cold]
-    #[inline(never)]
     fn from(error: WasmError) -> Self {
-        let (code, argument, message) = match error {
-            WasmError::Refused { code, argument, message } => (code, argument, message),
-            WasmError::Thrown(value) => return value,
-        };
-        let made = CLASS.with_borrow(|class| {
-            let given = Array::of3(&message.as_str().into(), &code.into(), &argument.as_str().into());
-            class.as_ref().and_then(|class| Reflect::construct(class, &given).ok())
-        });
-        made.unwrap_or_else(|| {
-            let value: JsValue = js_sys::Error::new(&message).into();
-            for (name, text) in [("code", code), ("argument", &argument)] {
-                // A new error takes any property.
-                let _ = Reflect::set(&value, &name.into(), &text.into());
-            }
-            value
-        })
+        error.0
     }
+}
+
+/// An error of the class that was set, or a plain one.
+fn built(message: &str, code: &str, argument: &str) -> JsValue {
+    let made = CLASS.with_borrow(|class| {
+        let given = Array::of3(&message.into(), &code.into(), &argument.into());
+        class.as_ref().and_then(|class| Reflect::construct(class, &given).ok())
+    });
+    made.unwrap_or_else(|| {
+        let value: JsValue = js_sys::Error::new(message).into();
+        for (name, text) in [("code", code), ("argument", argument)] {
+            // A new error takes any property.
+            let _ = Reflect::set(&value, &name.into(), &text.into());
+        }
+        value
+    })
 }
 
 /// The core names arguments in snake_case, JavaScript in camelCase.

@@ -7,6 +7,7 @@ mod call;
 mod error;
 mod hook;
 mod options;
+mod parallel;
 mod poincare;
 mod registry;
 mod state;
@@ -22,6 +23,11 @@ pub use crate::error::WasmError;
 pub use crate::poincare::*;
 pub use crate::state::AttentionState;
 
+// It has no lock for threads.
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+#[global_allocator]
+static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();
+
 /// Runs when the module is loaded: a panic then says where it happened before it traps.
 #[wasm_bindgen(start)]
 pub fn init() {
@@ -35,9 +41,9 @@ pub fn version() -> String {
 }
 
 /// Names of the attention mechanisms.
-#[wasm_bindgen(js_name = getSupportedFeatures)]
-pub fn supported_features() -> Vec<String> {
-    ::attention::features().iter().map(|name| (*name).to_owned()).collect()
+#[wasm_bindgen(js_name = getSupportedFeatures, unchecked_return_type = "string[]")]
+pub fn supported_features() -> js_sys::Array {
+    ::attention::features().iter().map(|name| JsValue::from_str(name)).collect()
 }
 
 /// Name of the kernel that this module computes with: `scalar`, `simd128` or `relaxed-simd`.

@@ -47,7 +47,7 @@ pub fn elements(value: &JsValue) -> Result<Option<Array>> {
     if !is_array(value) {
         return Ok(None);
     }
-    Array::new().unchecked_ref::<List>().concat(value).map(Some).map_err(WasmError::Thrown)
+    Array::new().unchecked_ref::<List>().concat(value).map(Some).map_err(WasmError)
 }
 
 /// A number that is not negative and has no fraction.

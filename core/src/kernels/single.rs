@@ -14,6 +14,9 @@ const GROUP: usize = 4;
 pub(crate) trait Term<const N: usize> {
     /// Whether the query takes part; where not, it is not read.
     const QUERY: bool = true;
+    /// Whether rows of exactly four or eight packs have code of their own; in a module for the web, only what most calls
+    /// need is worth its size.
+    const SHORT: bool = !cfg!(target_arch = "wasm32");
     /// Adds one pack to the running sums.
     unsafe fn add<V: Vector>(query: V, key: V, sums: [V; N]) -> [V; N];
     /// The same for single elements.
@@ -30,6 +33,7 @@ struct Square;
 struct SquaredDifferenceAndSquare;
 
 impl Term<1> for Product {
+    const SHORT: bool = true;
     #[inline(always)]
     unsafe fn add<V: Vector>(query: V, key: V, [sum]: [V; 1]) -> [V; 1] {
         // SAFETY: the caller has the instruction set.
@@ -246,9 +250,9 @@ unsafe fn compare_all<V: Vector, T: Term<N>, E: Element, const N: usize>(
     unsafe {
         let picked = rows.picked(pick);
         let len = rows.width();
-        if len == 4 * V::LANES {
+        if T::SHORT && len == 4 * V::LANES {
             compare_groups::<V, T, E, N, 4>(picked, query, len, count, out)
-        } else if len == 8 * V::LANES {
+        } else if T::SHORT && len == 8 * V::LANES {
             compare_groups::<V, T, E, N, 8>(picked, query, len, count, out)
         } else {
             compare_groups::<V, T, E, N, 0>(picked, query, len, count, out)
@@ -474,7 +478,9 @@ pub(crate) unsafe fn products_f64<E: Element>(
 }
 
 /// Σ xᵢ·yᵢ in `f64`, in lane arrays that the compiler turns into vectors.
-#[inline(always)]
+// Inlined for the sake of the instruction set, which in a module for the web is the same everywhere.
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 fn sum_f64<A: Element, B: Element>(x: &[A], y: &[B]) -> f64 {
     const PACK: usize = 16;
     let mut lanes = [0.0_f64; PACK];

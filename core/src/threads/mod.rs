@@ -63,7 +63,16 @@ impl Threads {
         if nanoseconds < 2.0 * SHARE {
             return 1;
         }
-        self.count().min((nanoseconds / SHARE) as usize)
+        self.at_hand().min((nanoseconds / SHARE) as usize)
+    }
+
+    /// Number of threads that a computation begun now may use: inside a rayon pool that pool's.
+    fn at_hand(&self) -> usize {
+        #[cfg(feature = "rayon")]
+        if rayon_core::current_thread_index().is_some() {
+            return rayon_core::current_num_threads();
+        }
+        self.count()
     }
 
     /// Calls `work(state, part)` for every part, and `take(part, state)` after each, one at a time.

@@ -15,8 +15,13 @@ FEATURES = {
     "simd128": ("-Ctarget-feature=+simd128",),
     "relaxed-simd": ("-Ctarget-feature=+simd128,+relaxed-simd",),
 }
-# A tenth smaller for 1 % of a call's time: docs/measured/wasm.md. What has to be inlined is marked so in the sources.
-SMALL = ("-Cllvm-args=-inline-threshold=0",)
+# A seventh smaller for 1 % of a call's time: docs/measured/wasm.md. What has to be inlined is marked so in the sources,
+# and loops of known length, which the kernels are made of, are unrolled all the same.
+SMALL = (
+    "-Cllvm-args=-inline-threshold=0",
+    "-Cllvm-args=-unroll-runtime=false",
+    "-Cllvm-args=-unroll-allow-partial=false",
+)
 
 # What the npm package loads, beside what it shares with the native one: the files of bindings/wasm/js/src.
 _SHARED = ("classes", "home", "levels", "methods", "pool", "serve")

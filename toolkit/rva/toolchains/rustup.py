@@ -19,12 +19,9 @@ _TIMEOUT_S = 900.0
 def install(site: Site, folder: Path, triples: Sequence[str], log: Log) -> None:
     """Install the pinned compiler with the libraries of ``triples`` into ``folder``/home."""
     log.say(f"fetching Rust {site.version('rust')} by rustup")
-    _rustup(
-        site,
-        folder,
-        ["toolchain", "install", name(site), "--profile", "minimal", "--no-self-update", *_targets(triples)],
-        log,
-    )
+    # WebAssembly with threads needs the sources of the standard library, to build one of its own.
+    options = ["--profile", "minimal", "--component", "rust-src", "--no-self-update"]
+    _rustup(site, folder, ["toolchain", "install", name(site), *options, *_targets(triples)], log)
     _show_llvm_to_objcopy(site, folder)
 
 
