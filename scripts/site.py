@@ -62,7 +62,7 @@ def rust(folder: Path) -> None:
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / ".rva" / "target" / "checks"))
     run(
         ["cargo", "doc", "--locked", "--no-deps", "-p", "ruvector-attention"],
-        CARGO_TARGET_DIR=str(target), RUSTDOCFLAGS="-D warnings -A rustdoc::broken-intra-doc-links",
+        CARGO_TARGET_DIR=str(target), RUSTDOCFLAGS="-D warnings",
     )  # fmt: skip
     shutil.copytree(target / "doc", folder, ignore=shutil.ignore_patterns(".lock"))
 

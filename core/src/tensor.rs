@@ -7,8 +7,8 @@ pub use half::{bf16, f16};
 /// Elements of keys or values, borrowed.
 ///
 /// Half-precision elements are widened as they are read, exactly; everything after that is the arithmetic of `f32`. So
-/// the only error they add is the one made when they were rounded to 16 bits: at most 2⁻¹¹ of the element for [`f16`]
-/// (within ±65 504, and 2⁻²⁵ below 2⁻¹⁴) and 2⁻⁸ for [`bf16`].
+/// the only error they add is the one made when they were rounded to 16 bits: at most 2⁻¹¹ of the element for
+/// [`f16`](struct@f16) (within ±65 504, and 2⁻²⁵ below 2⁻¹⁴) and 2⁻⁸ for [`bf16`](struct@bf16).
 ///
 /// ```
 /// use ruvector_attention::{f16, Tensor};

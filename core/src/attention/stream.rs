@@ -23,8 +23,8 @@ use alloc::vec::Vec;
 /// [`merge`](AttentionState::merge), in the order of the shards where top-k ties or causal order make order matter;
 /// merging is associative. A state can travel as bytes.
 ///
-/// Made by [`Attention::stream`] of any mechanism, or by [`new`](AttentionState::new) for scaled dot-product. Memory
-/// does not grow with the number of keys: O(m·dv), O(m·k·dv) with top-k, O(d·dv) for linear, and in causal order the
+/// Made by [`Attention::stream`](crate::Attention::stream) of any mechanism, or by [`new`](AttentionState::new) for
+/// scaled dot-product. Memory does not grow with the number of keys: O(m·dv), O(m·k·dv) with top-k, O(d·dv) for linear, and in causal order the
 /// last m − 1 keys and values besides.
 ///
 /// ```
