@@ -24,8 +24,8 @@ use alloc::vec::Vec;
 /// merging is associative. A state can travel as bytes.
 ///
 /// Made by [`Attention::stream`](crate::Attention::stream) of any mechanism, or by [`new`](AttentionState::new) for
-/// scaled dot-product. Memory does not grow with the number of keys: O(m·dv), O(m·k·dv) with top-k, O(d·dv) for linear, and in causal order the
-/// last m − 1 keys and values besides.
+/// scaled dot-product. Memory does not grow with the number of keys: O(m·dv), O(m·k·dv) with top-k, O(d·dv) for linear,
+/// and in causal order the last m − 1 keys and values besides.
 ///
 /// ```
 /// use ruvector_attention::{Attention, AttentionState, Options, ScaledDotProductAttention};
