@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import filelock
+
 from rva.errors import RvaError
+from rva.log import Log
 from rva.shell import from_os_error
 
 PART = ".rva-part-"
@@ -69,6 +73,25 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         _discard(path)
+
+
+@contextlib.contextmanager
+def held(lock: Path, others: str, log: Log) -> Iterator[None]:
+    """Hold a lock file, one process at a time; a second process waits, and says what for: ``others``."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        taken = filelock.FileLock(lock)
+        try:
+            taken.acquire(timeout=0)
+        except filelock.Timeout:
+            log.say(f"{others}; waiting for it")
+            taken.acquire(poll_interval=0.2)
+    except OSError as error:
+        raise from_os_error(error, f"cannot write in {lock.parent}") from error
+    try:
+        yield
+    finally:
+        taken.release()
 
 
 def _part(path: Path) -> Path:

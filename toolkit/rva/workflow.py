@@ -6,11 +6,10 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import filelock
 from msgspec import Struct
 
 from rva import bench as benches
@@ -181,24 +180,9 @@ def bench(root: Path, table: Matrix, wish: benches.Wish, log: Log) -> Path:
         return benches.run(spec, wish, root, interpreter, peers, runtimes, commit(root), env, log)
 
 
-@contextmanager
-def one_run(root: Path, log: Log) -> Iterator[None]:
-    """Hold the checkout's lock: a second run waits, and says so."""
-    state = root / ".rva"
-    try:
-        state.mkdir(exist_ok=True)
-        lock = filelock.FileLock(state / "lock")
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            log.say(f"another rva run is at work in {root}; waiting for it to end")
-            lock.acquire(poll_interval=0.2)
-    except OSError as error:
-        raise shell.from_os_error(error, f"cannot write in {state}") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def one_run(root: Path, log: Log) -> AbstractContextManager[None]:
+    """Hold the checkout's lock."""
+    return files.held(root / ".rva" / "lock", f"another rva run is at work in {root}", log)
 
 
 def commit(root: Path) -> str:

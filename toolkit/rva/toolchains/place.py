@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-
-import filelock
 
 from rva import files, shell
 from rva.errors import CheckFailed, ToolError
 from rva.log import Log
 
 
-@contextmanager
-def alone(place: Path, log: Log) -> Iterator[None]:
-    """Hold the lock of a place in the shared cache; a second process waits, and says so."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(place.with_name(f"{place.name}.lock"))
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            log.say(f"another rva run is preparing {place.name}; waiting for it")
-            lock.acquire(poll_interval=0.2)
-    except OSError as error:
-        raise shell.from_os_error(error, f"cannot write in {place.parent}") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def alone(place: Path, log: Log) -> AbstractContextManager[None]:
+    """Hold the lock of a place in the shared cache."""
+    lock = place.with_name(f"{place.name}.lock")
+    return files.held(lock, f"another rva run is preparing {place.name}", log)
 
 
 def make_folder(place: Path, make: Callable[[Path], None]) -> None:
