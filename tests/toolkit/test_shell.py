@@ -185,7 +185,7 @@ def test_the_whole_group_ends_with_a_timeout(tmp_path: Path) -> None:
         "time.sleep(60)"
     )
     with pytest.raises(errors.CheckFailed):
-        shell.run(python(code, str(tmp_path / "pid")), timeout=1)
+        shell.run(python(code, str(tmp_path / "pid")), timeout=3)
     assert gone(int((tmp_path / "pid").read_text()))
 
 
