@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from rva import initial, matrix, pipelines
+from rva import initial, matrix, pipelines, versions
 from rva.errors import UsageError
 from rva.model import Matrix
 
@@ -89,6 +89,7 @@ def test_a_crate_at_the_top_of_its_own_workspace(tmp_path: Path) -> None:
         ('[workspace]\nmembers = ["bindings/c"]\n', ["bindings/c"]),
         ("[workspace]\n\n[profile.ci]\nlto = true\n", ["bindings/c"]),
         ('[package]\nname = "x"\n', ["bindings/c"]),
+        ('[workspace]\nexclude = ["x"]\nmembers = ["a"]\n', ["bindings/c", "a"]),
         ('# [workspace]\n[package]\nname = "x"\n\n[workspace] # here\nmembers = ["a"]\n', ["bindings/c", "a"]),
     ],
 )
@@ -127,3 +128,65 @@ def test_one_of_several_crates_is_named(tmp_path: Path) -> None:
     assert initial.find(tmp_path, "other").folder == "crates/other"
     with pytest.raises(UsageError, match="no library crate here"):
         initial.find(tmp_path, "third")
+
+
+def agreeing(root: Path) -> Matrix:
+    """A project as init leaves it, with the lock file that cargo would make."""
+    table = given(root, *initial.BINDINGS)
+    names = [p.below for p in table.release.places if p.file == "Cargo.lock"]
+    (root / "Cargo.lock").write_text(
+        "".join(f'[[package]]\n{n}\nversion = "{table.version}"\n\n' for n in names), "utf-8"
+    )
+    return table
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_the_version_is_checked_and_set_in_every_place(tmp_path: Path, alone: bool) -> None:
+    """Skew by hand in each line of each file that says the version is found, and a new one gets everywhere."""
+    own = CRATE.replace("version.workspace = true", 'version = "0.3.0"').replace(
+        ".workspace = true", ' = "https://x.example/y"'
+    )
+    table = agreeing(workspace(tmp_path, crate=own, folder=".") if alone else workspace(tmp_path))
+    assert versions.check(tmp_path, table) == ()
+    spoilt = 0
+    for path in (p for p in tmp_path.rglob("*") if p.is_file() and p.name != "platforms.toml"):
+        text = path.read_text("utf-8")
+        for match in re.finditer(r"\b0\.3\.0\b", text):
+            path.write_text(text[: match.start()] + "9.8.7" + text[match.end() :], "utf-8")
+            if path.name != "package-lock.json" or versions.check(tmp_path, table):
+                assert [s.found for s in versions.check(tmp_path, table)] == ["9.8.7"], (
+                    path,
+                    text[: match.end()][-80:],
+                )
+                spoilt += 1
+        path.write_text(text, "utf-8")
+    assert spoilt == sum(place.count for place in table.release.places)
+    versions.write(tmp_path, table, "0.4.0")
+    assert versions.check(tmp_path, matrix.load(tmp_path)) == () and matrix.load(tmp_path).version == "0.4.0"
+
+
+def test_names_that_not_every_registry_takes(tmp_path: Path) -> None:
+    table = given(workspace(tmp_path, crate=CRATE.replace("text-hash", "Text_Hash")), *initial.BINDINGS)
+    assert table.recipes["crate"].package == "Text_Hash" and table.recipes["c-library"].binary == "Text_Hash"
+    others = {r.package for name, r in table.recipes.items() if name != "crate"}
+    assert others == {"text-hash", "text-hash-wasm", "text-hash-c", "text-hash-cli"}
+
+
+def test_words_of_the_manifest_are_made_plain(tmp_path: Path) -> None:
+    told = 'description = "Hashes for `no_std`,\\n{really}."\nauthors = ["A $B <a@b.example>"]\n'
+    table = given(workspace(tmp_path, crate=CRATE.replace('description = "Hashes."\n', told)), "c")
+    assert (table.project.description, table.project.maintainer) == ("Hashes for no_std, really", "A B <a@b.example>")
+
+
+def test_what_was_begun_is_gone_on_with(tmp_path: Path) -> None:
+    given(workspace(tmp_path), "c", "cli")
+    made = initial.files(initial.find(tmp_path, ""), ("c", "cli"))
+    assert made == {name: (tmp_path / name).read_text("utf-8") for name in made}
+
+
+def test_a_crate_that_is_left_out_is_none(tmp_path: Path) -> None:
+    workspace(tmp_path, TOP.replace('["crates/*"]', '["crates/*"]\nexclude = ["crates/old"]'))
+    (tmp_path / "crates/old/src").mkdir(parents=True)
+    (tmp_path / "crates/old/src/lib.rs").write_text("", "utf-8")
+    (tmp_path / "crates/old/Cargo.toml").write_text(CRATE.replace("text-hash", "old"), "utf-8")
+    assert initial.find(tmp_path, "").name == "text-hash"

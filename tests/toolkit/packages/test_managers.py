@@ -107,6 +107,14 @@ def test_the_script_chooses_by_system_and_processor(
 
 
 @pytest.mark.process
+def test_without_a_static_archive_the_one_for_glibc_is_taken(stock: Stock, tmp_path: Path) -> None:
+    glibc = [row for row in stock.matrix.targets if row.libc != "musl"]
+    few = msgspec.structs.replace(stock, matrix=msgspec.structs.replace(stock.matrix, targets=tuple(glibc)))
+    done = pretended(few, tmp_path, "Linux", "x86_64")
+    assert done.returncode == 0 and "x86_64-unknown-linux-gnu.tar.gz" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.process
 @pytest.mark.parametrize(("system", "cpu"), [("FreeBSD", "amd64"), ("Linux", "riscv64"), ("Linux", "i686")])
 def test_the_script_refuses_other_machines(stock: Stock, tmp_path: Path, system: str, cpu: str) -> None:
     done = pretended(stock, tmp_path, system, cpu)

@@ -172,6 +172,53 @@ def test_npm_takes_the_package_of_this_system(
     assert said in cells["npm/sub.tgz"].reason
 
 
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("rows", "data", "word", "said"),
+    [
+        ((NAPI,), b"built", "installs", ""),
+        ((NAPI, "napi-x86_64-pc-windows-msvc"), b"built", "installs", ""),
+        ((NAPI, "napi-x86_64-pc-windows-msvc"), b"other", "fail", "a.node is not in what npm/main.tgz installs"),
+        (
+            (NAPI, "napi-x86_64-pc-windows-msvc"),
+            b"",
+            "fail",
+            "which the main one asks for, was not packed",
+        ),
+    ],
+)
+def test_a_main_package_without_code_of_its_own_brings_this_systems_addon(
+    place: Place, rows: tuple[str, ...], data: bytes, word: str, said: str
+) -> None:
+    """As `rva init` gives it: all its rows are addons, and it is installed for the one that runs here."""
+    silent = msgspec.structs.replace(place.table.recipes["napi"], smoke=())
+    place.table = msgspec.structs.replace(place.table, recipes={**place.table.recipes, "napi": silent})
+    main = silent.package
+    place.build(NAPI, b"built", "addon", "a.node")
+    place.pack("npm/main.tgz", "npm", main, rows, plain(main))
+    if data:
+        place.pack("npm/sub.tgz", "npm", "sub", (NAPI,), addon("sub", data, **FITS))
+    cells = {cell.package: cell for cell in place.cells(NAPI)}
+    assert (cells["npm/main.tgz"].row, cells["npm/main.tgz"].word) == (NAPI, word)
+    assert said in cells["npm/main.tgz"].reason
+
+
+def plain(name: str) -> bytes:
+    """An npm package that only names others."""
+    text = json.dumps({"name": name, "version": "1.2.3"}).encode()
+    return archive.tar_gz([archive.Member("package.json", text), archive.Member("native.js", b"")], "package", 0)
+
+
+@pytest.mark.parametrize("recipe", ["sdist", "crate"])
+def test_without_a_smoke_test_what_it_alone_installs_is_not_run(place: Place, recipe: str) -> None:
+    place.build(f"native-{recipe}", b"built", recipe, "thing.tar.gz")
+    place.pack("python/thing.tar.gz", "python", "thing", (f"native-{recipe}",), b"built")
+    silent = msgspec.structs.replace(place.table.recipes[recipe], smoke=())  # type: ignore[index]
+    place.table = msgspec.structs.replace(place.table, recipes={**place.table.recipes, recipe: silent})
+    [cell] = place.cells(f"native-{recipe}")
+    assert (cell.status, "no smoke test" in cell.reason) == ("not-run", True)
+
+
 def wheel(tag: str) -> bytes:
     """A wheel of one module."""
     info = "thing-1.2.3.dist-info"

@@ -43,7 +43,7 @@ def init(
         )
     library = initial.find(root, crate)
     made = initial.files(library, wanted)
-    there = [name for name in made if (root / name).exists()]
+    there = [name for name, text in made.items() if _is_other(root / name, text)]
     if there:
         raise UsageError(f"{', '.join(there)}: already here; rva init overwrites nothing", fix="move it away first")
     manifest = initial.manifest((root / "Cargo.toml").read_text("utf-8"), wanted)
@@ -58,7 +58,12 @@ def init(
     made |= _generated(root, table)
     for name in sorted(made):
         print_out(f"written: {name}\n")
-    print_out("next: rva build --target host, rva package, rva verify\n")
+    print_out("next: rva build --target host && rva package && rva verify && rva rehearse --target host\n")
+
+
+def _is_other(path: Path, text: str) -> bool:
+    """Whether a file of another content is there; one that an earlier run, which was ended, wrote is left to this one."""
+    return path.exists() and (not path.is_file() or path.read_bytes() != text.encode())
 
 
 def _licences(root: Path, library: initial.Library, wanted: tuple[str, ...]) -> None:

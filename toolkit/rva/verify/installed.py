@@ -49,9 +49,9 @@ class Hall(Struct, frozen=True):
     shop: rooms.Shop
 
     def row(self, packed: Packed) -> Target:
-        """The row that a package stands with: its only one, this machine's for an installer, or the one that has lanes for it."""
+        """The row that a package stands with: its only one, this machine's of those it chooses from, or the one with lanes for it."""
         rows = [t for t in self.matrix.targets if t.id in packed.rows]
-        if packed.kind == "installer":
+        if packed.kind == "installer" or self.chooses(packed):
             here = [t for t in rows if t.id in self.direct]
             # Static programs run everywhere, so installers take them first.
             rows = [*sorted(here, key=lambda t: t.libc != "musl"), *rows]
@@ -59,9 +59,16 @@ class Hall(Struct, frozen=True):
         meant = [t for t in rows if not running.alone(t, self.matrix) and self._lanes(t)]
         return (meant or rows[::-1])[0]
 
+    def chooses(self, packed: Packed) -> bool:
+        """Whether an npm package has nothing but other packages to choose from, one for each platform."""
+        recipe = self.matrix.recipes.get("napi")
+        plain = {t.recipe for t in self.matrix.targets if t.id in packed.rows} == {"napi"}
+        return packed.kind == "npm" and plain and recipe is not None and packed.name == recipe.package
+
     def artifacts(self, packed: Packed) -> list[Artifact]:
         """The built files that have to be in a package as they were built."""
-        wanted = {self.row(packed).id} if packed.kind == "installer" else set(packed.rows)
+        one = packed.kind == "installer" or self.chooses(packed)
+        wanted = {self.row(packed).id} if one else set(packed.rows)
         recipes = {t.id: t.recipe for t in self.matrix.targets}
         return [
             a
@@ -71,7 +78,7 @@ class Hall(Struct, frozen=True):
             and a.kind not in _REWRITTEN
             and a.kind in _WHOLE.get(recipes[a.id], (a.kind,))
             # The main package names the addons, and holds none.
-            and not (a.kind == "addon" and len(packed.rows) > 1)
+            and not (a.kind == "addon" and len(packed.rows) > 1 and not one)
         ]
 
     def lanes(self, packed: Packed) -> list[Lane]:
@@ -142,6 +149,8 @@ def _as_built(packed: Packed, hall: Hall) -> Cell:
     artifacts = hall.artifacts(packed)
     if [a.sha256 for a in artifacts] != [packed.sha256]:
         return _said(packed, hall, "fail", f"{packed.file} is not the file that was built")
+    if not hall.matrix.recipes[row.recipe].smoke:
+        return _said(packed, hall, "not-run", "no smoke test is defined for this recipe, and nothing else installs it")
     folder = hall.runner.root / "dist" / naming.dist_folder(row.family, row.id, stand_in=False)
     job = Job(row.id, "", named(artifacts), folder, hall.matrix.recipes[row.recipe].smoke)
     return _cell(packed, job, hall.runner.replay(job), "run")
@@ -228,17 +237,19 @@ def _main(packed: Packed, hall: Hall) -> Packed:
 
 def _npm(packed: Packed, hall: Hall, room: Path) -> Path:
     row, main = hall.row(packed), _main(packed, hall)
-    if main == packed and row.recipe == "napi":
-        raise CheckFailed(f"the main package, which asks for {packed.name}, was not packed")
-    if main == packed:
+    if main == packed and row.recipe != "napi":
         return rooms.npm(packed, (), None, hall.shop, room)
-    choice = [p for p in hall.packages.packages if p.kind == "npm" and hall.row(p).recipe == "napi"]
+    if main == packed and not hall.chooses(packed):
+        raise CheckFailed(f"the main package, which asks for {packed.name}, was not packed")
+    choice = [p for p in hall.packages.packages if p.kind == "npm" and hall.row(p).recipe == "napi" and p != main]
     folder = rooms.npm(main, choice, row, hall.shop, room)
     there = {p.name for p in choice if (room / "node_modules" / p.name).is_dir()}
-    if there != {packed.name}:
-        raise CheckFailed(
-            f"for this system npm installed {', '.join(sorted(there)) or 'no platform package'}, not {packed.name}"
-        )
+    wanted = {p.name for p in choice if row.id in p.rows and p.build == packed.build}
+    if not wanted:
+        raise CheckFailed(f"the platform package for {row.triple}, which the main one asks for, was not packed")
+    if there != wanted:
+        found = ", ".join(sorted(there)) or "no platform package"
+        raise CheckFailed(f"for this system npm installed {found}, not {', '.join(sorted(wanted))}")
     return folder
 
 
