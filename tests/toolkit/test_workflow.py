@@ -176,7 +176,7 @@ def test_words_that_stand_for_programs(
 def test_a_check_fails(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Door(monkeypatch, CheckFailed("first line\nsecond line"))
     verdict, said = one_check(project, "x")
-    assert (verdict.status, verdict.reason) == ("fail", "first line")
+    assert (verdict.status, verdict.reason, verdict.words) == ("fail", "first line", "first line\nsecond line")
     assert "fail  name" in said and "second line" in said
 
 

@@ -17,13 +17,14 @@ from rva.model import Check
 
 
 class Verdict(Struct, frozen=True):
-    """How one check ended."""
+    """How one check ended; words are the last that a failed one said."""
 
     stage: str
     name: str
     status: Literal["pass", "fail", "not-run"]
     duration_s: float = 0.0
     reason: str = ""
+    words: str = ""
 
 
 class TestReport(Struct, frozen=True):
@@ -63,7 +64,7 @@ def run(check: Check, root: Path, programs: Mapping[str, Sequence[str]], env: Ma
         spent = round(time.monotonic() - started, 1)
         log.say(f"{log.paint('fail', '31')}  {check.name}  {spent} s")
         log.error(error.what)
-        return Verdict(check.stage, check.name, "fail", spent, error.what.splitlines()[0])
+        return Verdict(check.stage, check.name, "fail", spent, error.what.splitlines()[0], error.what)
     spent = round(time.monotonic() - started, 1)
     log.say(f"{log.paint('pass', '32')}  {check.name}  {spent} s")
     return Verdict(check.stage, check.name, "pass", spent)

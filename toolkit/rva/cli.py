@@ -275,6 +275,9 @@ def test(
     else:
         rows = [(c.stage, c.name, c.status, f"{c.duration_s:.1f} s", c.reason) for c in outcome.checks]
         show_table(("stage", "check", "status", "time", "note"), rows)
+        # Said once more where a CI's short view of a long log still shows it.
+        for broken in (c for c in outcome.checks if c.words):
+            print_out(f"\n{broken.name}: {broken.words}\n\n")
         passed, failed, idle = (sum(c.status == s for c in outcome.checks) for s in ("pass", "fail", "not-run"))
         print_out(f"checks: {passed} passed, {failed} failed, {idle} skipped\n")
     raise typer.Exit(0 if all(c.status != "fail" for c in outcome.checks) else errors.CheckFailed.code)
