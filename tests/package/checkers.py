@@ -5,7 +5,7 @@ python tests/package/checkers.py FOLDER
 with the Python of requirements/checkers.txt; FOLDER holds the programs of requirements/checkers-npm. What is left out, and why:
 auditwheel on musl's wheels (its policy knows musl's library by Alpine's file name alone, and on a glibc system it reads a linker
 script in its place); attw's rule on default exports for what `require` gives (it cannot see that `.default` is there; that it
-is, is asked of Node.js here); cargo-deny, which no registry here has as a program.
+is, is asked of Node.js here); cargo-deny's database of vulnerabilities, which lies on no registry of packages.
 """
 
 from __future__ import annotations
@@ -186,6 +186,26 @@ def defaults(paths: Sequence[Path], every: Sequence[Path]) -> str:
         return words if code else ""
 
 
+def crates(settings: str) -> str:
+    """Licences, sources and versions of the crates in Cargo.lock."""
+    with tempfile.TemporaryDirectory(prefix="rva-checkers-") as name:
+        config = Path(name) / "deny.toml"
+        config.write_text(settings, "utf-8")
+        argv = [HERE / "cargo-deny", "--locked", "check", "--config", config, "--hide-inclusion-graph"]
+        code, words = run([*argv, "bans", "licenses", "sources"])
+        return words if code else ""
+
+
+def crates_checked() -> tuple[str, str]:
+    """cargo-deny over the crates, and over the same where one licence is not allowed."""
+    settings = (ROOT / "deny.toml").read_text("utf-8")
+    faults = crates(settings)
+    if "rejected" not in crates(settings.replace('"Unicode-3.0", ', "")):
+        faults += "\ncargo-deny allows a licence that deny.toml does not list"
+    verdict = "FAULTS" if faults else "sound"
+    return f"cargo-deny check       Cargo.lock {verdict}; red where spoilt: a licence that is not listed", faults
+
+
 def without_description(files: Files) -> None:
     """No long description: PyPI's page would be empty."""
     name = next(n for n in files if n.endswith("/METADATA"))
@@ -301,7 +321,7 @@ def main() -> int:
     platforms = ("-darwin-", "-linux-", "-win32-")
     scripts = [p for p in every if not any(word in p.name for word in platforms)]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        ends = list(pool.map(check, cases(programs, python, every, scripts)))
+        ends = [*pool.map(check, cases(programs, python, every, scripts)), crates_checked()]
     hidden = defaults(scripts, every)
     for line, _ in ends:
         print(line)
