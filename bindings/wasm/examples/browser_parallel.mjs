@@ -17,7 +17,7 @@ export function obstacle() {
  */
 export async function load({ parallel, single }, count = navigator.hardwareConcurrency) {
   const reason = obstacle();
-  const module = await import(reason === undefined ? parallel : single);
+  const module = await import(String(reason === undefined ? parallel : single));
   await module.default();
   if (reason !== undefined) return { module, threads: 1, reason };
   await module.initThreads(count);
