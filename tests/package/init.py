@@ -1,7 +1,7 @@
 """`rva init` in a fresh workspace of another kind, by an installed rva: built, packaged, verified and rehearsed on the first try.
 
-Usage: init.py [WHAT], the rows as --target takes them; this machine's and one for another processor by default. rva's own wheel
-is built first, checked and installed. What a spoilt skeleton would bring has to be found.
+Usage: init.py [WHAT], the rows as --target takes them; this machine's and one for another processor by default. rva is installed
+from the wheel of its own row in dist/. What a spoilt skeleton would bring has to be found.
 """
 
 from __future__ import annotations
@@ -51,8 +51,10 @@ def fails(argv: Words, cwd: Path, said: str) -> None:
 
 def installed(place: Path) -> Path:
     """rva from its own wheel, in a fresh environment; the wheel holds the tool and what it makes texts from."""
-    run([TOOLS / "python", "-m", "hatchling", "build", "-t", "wheel", "-d", place / "wheel"], ROOT)
-    [wheel] = (place / "wheel").glob("rva-*.whl")
+    wheels = list((ROOT / "dist" / "native" / "native-tool").glob("rva-*.whl"))
+    if not wheels:
+        raise SystemExit("dist/ lacks rva's own wheel: rva build -t native-tool")
+    [wheel] = wheels
     run([TOOLS / "twine", "check", "--strict", wheel], ROOT)
     # W002: the skeletons of several bindings begin alike. W004, W005: folders of templates are no modules.
     run([TOOLS / "check-wheel-contents", "--ignore", "W002,W004,W005", wheel], ROOT)

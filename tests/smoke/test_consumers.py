@@ -14,6 +14,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -94,9 +95,12 @@ CONSUMERS = (
     Consumer("c.py", f"native-c-{TRIPLE}", "libruvector_attention.[sd]*", factor=2),
     Consumer("crate.py", "native-crate", "*.crate"),
 )
-each_consumer = pytest.mark.parametrize(
-    "consumer", CONSUMERS, ids=lambda c: f"{c.script}-{c.row}-{c.file.strip('*._')}"
-)
+# It uses the tool, and knows no cases.
+TOOL = Consumer("tool.py", "native-tool", "*.whl")
+
+
+def _each(*consumers: Consumer) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("consumer", consumers, ids=lambda c: f"{c.script}-{c.row}-{c.file.strip('*._')}")
 
 
 def _off(output: Any) -> Any:
@@ -114,7 +118,7 @@ def _two_of_each_kind() -> list[dict[str, Any]]:
     return [case for found in chosen.values() for case in (found[0], found[-1])]
 
 
-@each_consumer
+@_each(*CONSUMERS)
 def test_wrong_expectations_are_found_in_every_kind(consumer: Consumer, tmp_path: Path) -> None:
     chosen = _two_of_each_kind()
     wrong = [case | {"output": _off(case["output"]), "name": f"off_{case['name']}"} for case in chosen[1::2]]
@@ -130,7 +134,7 @@ def test_wrong_expectations_are_found_in_every_kind(consumer: Consumer, tmp_path
     assert all("/off_" in name for name in verdict["failures"])
 
 
-@each_consumer
+@_each(*CONSUMERS, TOOL)
 def test_a_damaged_artifact_is_found(consumer: Consumer, tmp_path: Path) -> None:
     folder = tmp_path / "artifact"
     shutil.copytree(consumer.folder(), folder)
@@ -143,11 +147,24 @@ def test_a_damaged_artifact_is_found(consumer: Consumer, tmp_path: Path) -> None
     assert verdict is None or verdict["failed"] > 0
 
 
-@each_consumer
+@_each(*CONSUMERS, TOOL)
 def test_a_missing_artifact_is_found(consumer: Consumer, tmp_path: Path) -> None:
     code, verdict = consumer.run(tmp_path, VECTORS)
     assert code != 0
     assert verdict is None
+
+
+def test_a_tool_without_its_templates_is_found(tmp_path: Path) -> None:
+    (wheel,) = TOOL.folder().glob(TOOL.file)
+    with zipfile.ZipFile(wheel) as whole, zipfile.ZipFile(tmp_path / wheel.name, "w") as spoilt:
+        for entry in whole.infolist():
+            if "/templates/" not in entry.filename:
+                spoilt.writestr(entry, whole.read(entry))
+
+    code, verdict = TOOL.run(tmp_path, VECTORS)
+
+    assert code == 1
+    assert verdict is not None and "begin" in verdict["failures"] and verdict["passed"] == 1
 
 
 @pytest.mark.parametrize("got", [[], [1.0], [1.0, 2.0, 3.0], [1.0, math.nan], [1.0, math.inf], [1.0, 2.0001]])

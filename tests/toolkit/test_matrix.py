@@ -57,10 +57,10 @@ def edited(text: str, old: str, new: str) -> tuple[str, int]:
 
 
 def test_the_projects_own_file(table: Matrix) -> None:
-    assert len(table.targets) == 51
-    assert len({t.id for t in table.targets}) == 51
+    assert len(table.targets) == 52
+    assert len({t.id for t in table.targets}) == 52
     families = [t.family for t in table.targets]
-    assert {f: families.count(f) for f in sorted(set(families))} == {"cli": 9, "napi": 10, "native": 20, "wasm": 12}
+    assert {f: families.count(f) for f in sorted(set(families))} == {"cli": 9, "napi": 10, "native": 21, "wasm": 12}
     assert {t.priority for t in table.targets} == {"P0", "P1", "P2"}
     by_id = {t.id: t for t in table.targets}
     windows = by_id["napi-x86_64-pc-windows-msvc"]
@@ -80,11 +80,11 @@ def test_a_matrix_prints_as_json(table: Matrix) -> None:
 
 
 def test_a_byte_order_mark_is_allowed(load: Load, text: str) -> None:
-    assert len(load("\ufeff" + text).targets) == 51
+    assert len(load("\ufeff" + text).targets) == 52
 
 
 def test_windows_line_ends_are_allowed(load: Load, text: str) -> None:
-    assert len(load(text.replace("\n", "\r\n")).targets) == 51
+    assert len(load(text.replace("\n", "\r\n")).targets) == 52
 
 
 # What is changed, into what, and what the message has to hold. The message names the line of the change.
@@ -341,9 +341,16 @@ def test_every_fault_is_reported_at_once(load: Load, text: str) -> None:
     assert numbers == sorted(numbers)
 
 
+def test_what_is_compiled_names_its_crate_and_a_tool_has_none(load: Load, text: str) -> None:
+    without, _ = edited(text, 'crate = "ruvector-attention-node"\n', "")
+    assert "napi names no crate" in refused(load, without)
+    with_one, _ = edited(text, 'package = "rva"', 'package = "rva"\ncrate = "rva"')
+    assert "tool is Python alone: it has no crate" in refused(load, with_one)
+
+
 def test_many_faults_are_counted_but_not_all_printed(load: Load, text: str) -> None:
     message = refused(load, re.sub(r'priority = "P\d"', 'priority = "P9"', text))
-    assert "51 faults in" in message and "and 11 more" in message
+    assert "52 faults in" in message and "and 12 more" in message
     assert len(message.splitlines()) == 42
 
 

@@ -60,6 +60,7 @@ native-wheel-x86_64-pc-windows-msvc ruvector_attention-1.2.3rc1-cp39-abi3-win_am
 native-wheel-aarch64-pc-windows-msvc ruvector_attention-1.2.3rc1-cp39-abi3-win_arm64.whl
 native-sdist ruvector_attention-1.2.3rc1.tar.gz
 native-crate ruvector-attention-1.2.3-rc.1.crate
+native-tool rva-1.2.3rc1-py3-none-any.whl
 """.strip().splitlines()
 
 
@@ -78,6 +79,8 @@ def spelled(table: Matrix, row: Target) -> str:
         names = [naming.wheel(recipe.package, VERSION, triple)]
     elif row.recipe == "sdist":
         names = [naming.sdist(recipe.package, VERSION)]
+    elif row.recipe == "tool":
+        names = [naming.pure_wheel(recipe.package, VERSION)]
     elif row.recipe == "crate":
         names = [naming.crate(recipe.crate, VERSION)]
     return " ".join([naming.row_id(row.recipe, triple, row.variant), *names])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_with_the_sdk_there_are_no_stand_ins(project: Path, small: Matrix) -> No
     made = make(project, small, tools=plan.Tools(Everything(), {}))
     assert {r.status for r in made.rows} == {"build"}
     assert {r.build for r in made.rows} == {"native", "cross"}
-    assert len(made.rows) == 51
+    assert len(made.rows) == 52
 
 
 @pytest.mark.parametrize("host", [HOST, MAC, WINDOWS])
@@ -140,7 +141,7 @@ def changed(before: dict[tuple[str, str], str], after: dict[tuple[str, str], str
 
 def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix, tmp_path: Path) -> None:
     found = keys(project, small)
-    assert len(set(found.values())) == len(found) == 51
+    assert len(set(found.values())) == len(found) == 52
     moved = tmp_path / "elsewhere"
     project.rename(moved)
     assert keys(moved, small) == found
@@ -167,6 +168,7 @@ def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix
                 "wheel",
                 "sdist",
                 "crate",
+                "tool",
             },
         ),
         ("bindings/wasm/source.txt", {"wasm"}),
@@ -175,7 +177,8 @@ def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix
         ("bindings/cli/source.txt", {"cli", "wasi-command"}),
         ("bindings/c/source.txt", {"c-library", "wasi-reactor"}),
         ("bindings/python/source.txt", {"wheel", "sdist"}),
-        ("templates/pkgconfig.pc.j2", {"c-library"}),
+        ("templates/pkgconfig.pc.j2", {"c-library", "tool"}),
+        ("toolkit/rva/source.txt", {"tool"}),
         ("README.txt", set()),
     ],
 )
@@ -184,6 +187,16 @@ def test_only_what_a_change_touches_is_built_again(project: Path, small: Matrix,
     (project / path).write_text("changed\n")
     touched = changed(before, keys(project, small))
     assert touched == {t.id for t in small.targets if t.recipe in recipes}
+
+
+def test_what_the_wheel_of_rva_takes_in_is_a_source_of_its_row(root: Path, table: Matrix) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    taken = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"], "pyproject.toml"}
+    assert taken == set(table.recipes["tool"].sources)
+    # The same hatchling by pip from the sources and by the row.
+    [needed] = project["build-system"]["requires"]
+    assert needed in (root / "requirements" / "package.in").read_text("utf-8").splitlines()
 
 
 def test_tools_profile_version_and_row_are_in_the_key(project: Path, small: Matrix) -> None:
@@ -195,7 +208,7 @@ def test_tools_profile_version_and_row_are_in_the_key(project: Path, small: Matr
 
     other = keys(project, small, tools=plan.Tools(Newer(), NO_MSVC))
     assert changed(before, other) == {t.id for t in small.targets if t.recipe == "wasm"}
-    assert len(changed(before, keys(project, small, profile="dev"))) == 51
+    assert len(changed(before, keys(project, small, profile="dev"))) == 52
     text = (project / "platforms.toml").read_text()
     (project / "platforms.toml").write_text(
         text.replace("budget = { addon = 4_000_000 }", "budget = { addon = 3_000_000 }")
@@ -205,7 +218,7 @@ def test_tools_profile_version_and_row_are_in_the_key(project: Path, small: Matr
     assert {i.split("-")[0] for i in changed(before, keys(project, matrix.load(project)))} == {"napi", "cli", "native"}
     (project / "platforms.toml").write_text(text)
     (project / "Cargo.toml").write_text('[workspace.package]\nversion = "1.2.4"\n')
-    assert len(changed(before, keys(project, matrix.load(project)))) == 51
+    assert len(changed(before, keys(project, matrix.load(project)))) == 52
 
 
 def arguments(row: RowPlan) -> list[str]:

@@ -25,16 +25,17 @@ def test_all_is_the_default(table: Matrix) -> None:
         ("wasm", 12),
         ("napi", 10),
         ("cli", 9),
-        ("native", 20),
+        ("native", 21),
         ("c-library", 9),
         ("wheel", 9),
         ("sdist", 1),
         ("crate", 1),
+        ("tool", 1),
         ("wasi-command", 1),
         (HOST, 4),
         ("wasm32-unknown-unknown", 9),
         ("wasm32-wasip1", 2),
-        ("any", 4),
+        ("any", 5),
         ("napi-x86_64-apple-darwin", 1),
         ("wasm-web-*", 3),
         ("*-musl", 8),
@@ -50,17 +51,17 @@ def test_one_word(table: Matrix, word: str, count: int) -> None:
 
 
 def test_priorities(table: Matrix) -> None:
-    assert len(ids(table, ["P0"])) + len(ids(table, ["P1"])) + len(ids(table, ["P2"])) == 51
+    assert len(ids(table, ["P0"])) + len(ids(table, ["P1"])) + len(ids(table, ["P2"])) == 52
 
 
 def test_host_means_what_this_machine_runs(table: Matrix) -> None:
     found = ids(table, ["host"])
     assert f"cli-{HOST}" in found and "wasm-web-baseline" in found and "native-sdist" in found
     assert not [i for i in found if "musl" in i or "darwin" in i or "windows" in i]
-    assert len(found) == 4 + 12 + 3
+    assert len(found) == 4 + 12 + 4
     assert "cli-aarch64-apple-darwin" in ids(table, ["host"], host="aarch64-apple-darwin")
     # A host that no row is for can still build what is for every machine.
-    assert len(ids(table, ["host"], host="riscv64gc-unknown-linux-gnu")) == 15
+    assert len(ids(table, ["host"], host="riscv64gc-unknown-linux-gnu")) == 16
 
 
 def test_several_words_and_commas(table: Matrix) -> None:
@@ -71,9 +72,9 @@ def test_several_words_and_commas(table: Matrix) -> None:
 
 
 def test_exclude(table: Matrix) -> None:
-    assert len(ids(table, ["all"], ["*windows*"])) == 43
+    assert len(ids(table, ["all"], ["*windows*"])) == 44
     assert len(ids(table, ["cli"], ["P2", "*apple*"])) == 4
-    assert len(ids(table, [], ["wasm,napi"])) == 29
+    assert len(ids(table, [], ["wasm,napi"])) == 30
     assert ids(table, ["cli"], ["napi"]) == ids(table, ["cli"])
 
 

@@ -14,7 +14,7 @@ from rva.words import (
 Family = Literal["wasm", "napi", "cli", "native"]
 Priority = Literal["P0", "P1", "P2"]
 RecipeName = Literal[
-    "wasm", "wasi-command", "wasi-reactor", "napi", "js", "wasm-js", "cli", "c-library", "wheel", "sdist", "crate"
+    "wasm", "wasi-command", "wasi-reactor", "napi", "js", "wasm-js", "cli", "c-library", "wheel", "sdist", "crate", "tool"
 ]  # fmt: skip
 Kind = Literal[
     "addon", "module", "glue", "types", "executable", "shared", "static", "header", "pkgconfig", "wheel", "sdist", "crate"
@@ -122,11 +122,11 @@ class Recipe(Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is built for many platforms: its crate, folder, names, smoke test and size budget."""
 
     family: Family
-    crate: NameStr
     folder: PathStr
     package: PackageStr
     binary: NameStr
     sources: tuple[PathStr, ...]
+    crate: NameStr = ""  # what cargo compiles; a tool, which is Python alone, has none
     smoke: tuple[ArgumentStr, ...] = ()
     budget: Annotated[dict[Kind, Bytes], KindKeys] = {}
     # What makes the program write its completions and manual pages to the folder that is named last.

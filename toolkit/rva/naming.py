@@ -15,6 +15,7 @@ TOOLS: Final = (
 _ID_PREFIX: Final = {
     "wasm": "wasm", "wasi-command": "wasm", "wasi-reactor": "wasm", "napi": "napi", "js": "napi-js", "wasm-js": "wasm-js", "cli": "cli",
     "c-library": "native-c", "wheel": "native-wheel", "sdist": "native-sdist", "crate": "native-crate",
+    "tool": "native-tool",
 }  # fmt: skip
 
 # The variants of the recipes that have any.
@@ -128,6 +129,11 @@ def wheel(package: str, version: str, triple: str) -> str:
     return f"{_dist(package)}-{pep440(version)}-cp39-abi3-{wheel_platform(triple)}.whl"
 
 
+def pure_wheel(package: str, version: str) -> str:
+    """File name of a wheel of Python alone, which every system takes."""
+    return f"{_dist(package)}-{pep440(version)}-py3-none-any.whl"
+
+
 def sdist(package: str, version: str) -> str:
     """File name of a Python source package."""
     return f"{_dist(package)}-{pep440(version)}.tar.gz"
@@ -179,6 +185,8 @@ def packages(recipe: str, package: str, binary: str, version: str, triple: str) 
         return (f"python/{wheel(package, version, triple)}",)
     if recipe == "sdist":
         return (f"python/{sdist(package, version)}",)
+    if recipe == "tool":
+        return (f"python/{pure_wheel(package, version)}",)
     if recipe == "crate":
         return (f"crate/{crate(package, version)}",)
     if recipe in ("c-library", "wasi-reactor"):

@@ -24,7 +24,7 @@ Document = dict[str, Any]
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
 _SYSTEMS: Final = ("linux", "darwin", "win32")
 _SERVES: Final[dict[str, tuple[str, ...]]] = {
-    "wasm": ("web",), "wasi-command": ("wasi",), "wasi-reactor": ("wasi",), "js": ("any",), "wasm-js": ("any",), "sdist": ("any",), "crate": ("any",),
+    "wasm": ("web",), "wasi-command": ("wasi",), "wasi-reactor": ("wasi",), "js": ("any",), "wasm-js": ("any",), "sdist": ("any",), "crate": ("any",), "tool": ("any",),
     "napi": _SYSTEMS, "cli": _SYSTEMS, "c-library": _SYSTEMS, "wheel": _SYSTEMS,
 }  # fmt: skip
 _SHELLS: Final = frozenset(
@@ -65,6 +65,7 @@ def faults(document: Document, root: Path) -> Iterator[Fault]:
         _row_references,
         _row_names,
         _families,
+        _crates,
         _triples,
         _versions,
         _programs,
@@ -157,6 +158,14 @@ def _families(document: Document) -> Iterator[Fault]:
         family = _table(document, "recipes", name).get("family")
         if name in _SERVES and isinstance(family, str) and family != naming.family(name):
             yield Fault(("recipes", name, "family"), f"{name} belongs to {naming.family(name)!r}, not to {family!r}")
+
+
+def _crates(document: Document) -> Iterator[Fault]:
+    for name in _table(document, "recipes"):
+        has_crate = "crate" in _table(document, "recipes", name)
+        if name in _SERVES and has_crate == (name == "tool"):
+            said = "is Python alone: it has no crate" if has_crate else "names no crate"
+            yield Fault(("recipes", name), f"{name} {said}")
 
 
 def _triples(document: Document) -> Iterator[Fault]:

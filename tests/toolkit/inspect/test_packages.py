@@ -258,6 +258,37 @@ def test_damage_in_a_zip(table: Matrix, samples: Samples) -> None:
         wheel.read(broken)
 
 
+def tool_files(table: Matrix) -> Files:
+    folder = f"rva-{table.version}.dist-info"
+    return {
+        "rva/__init__.py": b"",
+        f"{folder}/METADATA": f"Metadata-Version: 2.4\nName: rva\nVersion: {table.version}\n".encode(),
+        f"{folder}/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{folder}/entry_points.txt": b"[console_scripts]\nrva = rva.edge:main\n",
+        f"{folder}/licenses/LICENSE-MIT": b"MIT\n",
+        f"{folder}/licenses/LICENSE-APACHE": b"Apache\n",
+    }
+
+
+def test_a_tool_is_python_alone_and_brings_its_program(inspect: Inspect, table: Matrix, samples: Samples) -> None:
+    files, folder = tool_files(table), f"rva-{table.version}.dist-info"
+    name = naming.pure_wheel("rva", table.version)
+
+    def faults(**changed: bytes) -> tuple[str, ...]:
+        made = {**files, **{f"{folder}/{n}": b for n, b in changed.items() if n.isupper()}}
+        made |= {n.replace("__", "."): b for n, b in changed.items() if not n.isupper()}
+        return inspect(pack_wheel(made), "wheel", "native-tool", name=name)
+
+    assert faults() == ()
+    assert "not pure" in faults(WHEEL=files[f"{folder}/WHEEL"].replace(b"true", b"false"))[0]
+    assert "py2-none-any" in faults(WHEEL=files[f"{folder}/WHEEL"].replace(b"py3", b"py2"))[0]
+    assert "compiled: fast.so" in faults(fast__so=samples[f"{LINUX}/shared"])[0]
+    files[f"{folder}/entry_points.txt"] = b"[console_scripts]\nother = rva.edge:main\n"
+    assert faults() == ("it brings the programs other; rva was wanted",)
+    files[f"{folder}/entry_points.txt"] = b"nonsense"
+    assert "entry_points.txt cannot be read" in faults()[0]
+
+
 def crate_files(table: Matrix) -> Files:
     toml = (
         f'[package]\nname = "ruvector-attention"\nversion = "{table.version}"\n[dependencies.libm]\nversion = "0.2"\n'

@@ -17,10 +17,11 @@ def of_kind(made: PackagePlan, kind: str) -> dict[str, Package]:
     return {PurePosixPath(p.file).name: p for p in made.packages if p.kind == kind}
 
 
-def test_wheels_source_package_and_crate_are_taken_as_they_are(planned: Plan, table: Matrix) -> None:
+def test_wheels_source_package_crate_and_tool_are_taken_as_they_are(planned: Plan, table: Matrix) -> None:
     made = planned()
     python, crate = of_kind(made, "python"), of_kind(made, "crate")
-    assert len(python) == len([t for t in table.targets if t.recipe == "wheel"]) + 1
+    assert len(python) == len([t for t in table.targets if t.recipe in ("wheel", "sdist", "tool")])
+    assert python["rva-1.2.3-py3-none-any.whl"].rows == ("native-tool",)
     assert python["ruvector_attention-1.2.3.tar.gz"].pack == "copy"
     assert list(crate) == ["ruvector-attention-1.2.3.crate"]
     assert all(len(p.parts) == 1 and p.parts[0].source.endswith(name) for name, p in (python | crate).items())

@@ -47,7 +47,8 @@ def _size(data: bytes, wanted: Wanted) -> Iterator[str]:
 def _content(path: Path, data: bytes, wanted: Wanted) -> Iterator[str]:
     kind = wanted.kind
     if kind == "wheel":
-        yield from packages.check_wheel(data, wanted, path.name)
+        check_wheel = packages.check_tool if wanted.target.recipe == "tool" else packages.check_wheel
+        yield from check_wheel(data, wanted, path.name)
         return
     if kind == "sdist":
         yield from packages.check_sdist(data, wanted, path.name)

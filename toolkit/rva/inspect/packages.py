@@ -16,20 +16,23 @@ from rva.inspect.wanted import Wanted
 def check_wheel(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
     """The faults of a wheel: name, tags, record, version, licences and the one extension module inside."""
     facts = wheel.read(data)
-    recipe, version = wanted.recipe, wanted.matrix.version
-    name = naming.wheel(recipe.package, version, wanted.triple)
-    if file_name != name:
-        yield f"the file is called {file_name}; {name} was wanted"
+    name = naming.wheel(wanted.recipe.package, wanted.matrix.version, wanted.triple)
     tags = frozenset(f"cp39-abi3-{p}" for p in naming.wheel_platform(wanted.triple).split("."))
-    if facts.tags != tags:
-        yield f"WHEEL names the tags {_list(facts.tags)}; {_list(tags)} were wanted"
+    yield from _wheel(facts, wanted, file_name, name, tags)
     if facts.pure:
         yield "WHEEL calls it pure Python, and it holds a compiled module"
-    yield from facts.record_faults
-    yield from _identity(facts.name, facts.version, wanted)
-    yield from _licences(facts.files, wanted)
     yield from _extension(facts.extensions(), wanted)
-    yield from held(facts.files, wanted)
+
+
+def check_tool(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
+    """The faults of a wheel of Python alone: those of any wheel, anything compiled, a program that it does not bring."""
+    facts = wheel.read(data)
+    name = naming.pure_wheel(wanted.recipe.package, wanted.matrix.version)
+    yield from _wheel(facts, wanted, file_name, name, frozenset({"py3-none-any"}))
+    if not facts.pure or facts.extensions():
+        yield f"WHEEL calls it {'' if facts.pure else 'not '}pure Python; compiled: {_list(facts.extensions())}"
+    if wanted.recipe.binary not in facts.programs:
+        yield f"it brings the programs {_list(facts.programs)}; {wanted.recipe.binary} was wanted"
 
 
 def check_sdist(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
@@ -64,12 +67,23 @@ def check_crate(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
     yield from held(facts.files, wanted)
 
 
+def _wheel(facts: wheel.WheelFacts, wanted: Wanted, file_name: str, name: str, tags: frozenset[str]) -> Iterator[str]:
+    if file_name != name:
+        yield f"the file is called {file_name}; {name} was wanted"
+    if facts.tags != tags:
+        yield f"WHEEL names the tags {_list(facts.tags)}; {_list(tags)} were wanted"
+    yield from facts.record_faults
+    yield from _identity(facts.name, facts.version, wanted)
+    yield from _licences(facts.files, wanted)
+    yield from held(facts.files, wanted)
+
+
 def held(files: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
     """A fault for each file that holds one of the forbidden strings, or a secret."""
     for name, body in files.items():
         yield from (f"{name} holds {what}".lstrip() for what in secrets.found(name, body))
         for text in wanted.forbidden:
-            # Whole names only: a home of /root is not meant by /rootfs. Nor does a home of / forbid every slash.
+            # Whole names only: a home of /me is not meant by /menu. Nor does a home of / forbid every slash.
             hit = re.search(re.escape(text) + rb"(?![A-Za-z0-9_.-])", body) if len(text) > 3 else None
             if hit:
                 where = f"{name} holds" if name else "holds"

@@ -6,6 +6,9 @@ import base64
 import csv
 import hashlib
 import io
+from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from email.parser import HeaderParser
 
 from msgspec import Struct
@@ -15,7 +18,7 @@ from rva.inspect.sniff import FormatError
 
 
 class WheelFacts(Struct, frozen=True):
-    """What a wheel holds: every file, the words of WHEEL and METADATA, and where RECORD disagrees with the content."""
+    """What a wheel holds: every file, the words of WHEEL and METADATA, where RECORD disagrees with the content, its programs."""
 
     files: dict[str, bytes]
     name: str
@@ -23,6 +26,7 @@ class WheelFacts(Struct, frozen=True):
     tags: frozenset[str]
     pure: bool
     record_faults: tuple[str, ...]
+    programs: frozenset[str] = frozenset()
 
     def extensions(self) -> dict[str, bytes]:
         """The compiled modules inside."""
@@ -42,7 +46,19 @@ def read(data: bytes) -> WheelFacts:
         tags=frozenset(wheel.get_all("Tag", [])),
         pure=wheel.get("Root-Is-Purelib", "") == "true",
         record_faults=tuple(_record_faults(files, f"{folder}/RECORD")),
+        programs=frozenset(_programs(files.get(f"{folder}/entry_points.txt", b""))),
     )
+
+
+def _programs(entry_points: bytes) -> Iterator[str]:
+    """The names that an installer makes commands of."""
+    parser = ConfigParser(delimiters=("=",), interpolation=None, strict=False)
+    try:
+        parser.read_string(entry_points.decode("utf-8"))
+    except (ConfigError, UnicodeDecodeError) as error:
+        raise FormatError(f"entry_points.txt cannot be read: {error}") from error
+    if parser.has_section("console_scripts"):
+        yield from parser.options("console_scripts")
 
 
 def _dist_info(files: dict[str, bytes]) -> str:

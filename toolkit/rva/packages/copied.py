@@ -1,4 +1,4 @@
-"""What is a package already when it is built: Python wheels and source package, the Rust crate."""
+"""What is a package already when it is built: Python wheels and source package, the Rust crate, the tool."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _WHAT: tuple[tuple[RecipeName, Kind, PackageKind], ...] = (
     ("wheel", "wheel", "python"),
     ("sdist", "sdist", "python"),
     ("crate", "crate", "crate"),
+    ("tool", "wheel", "python"),
 )
 
 
@@ -37,4 +38,6 @@ def _name(stock: Stock, recipe: RecipeName, target: Target) -> str:
     package, version = stock.matrix.recipes[recipe].package, stock.matrix.version
     if recipe == "wheel":
         return naming.wheel(package, version, target.triple)
+    if recipe == "tool":
+        return naming.pure_wheel(package, version)
     return naming.sdist(package, version) if recipe == "sdist" else naming.crate(package, version)

@@ -148,9 +148,10 @@ def _inside(stock: Stock, package: Package) -> set[tuple[str, str]]:
     """Crate and triple of every row whose compiled files are in a package."""
     pairs = set()
     for target in stock.matrix.targets:
-        compiled = [f"dist/{a.path}" for a in stock.files(target.id) if a.kind not in _TEXTS]
+        crate = stock.matrix.recipes[target.recipe].crate
+        compiled = [f"dist/{a.path}" for a in stock.files(target.id) if crate and a.kind not in _TEXTS]
         if any(part.source in compiled for part in package.parts if part.source):
-            pairs.add((stock.matrix.recipes[target.recipe].crate, stock.files(target.id)[0].triple))
+            pairs.add((crate, stock.files(target.id)[0].triple))
     return pairs
 
 

@@ -1,4 +1,4 @@
-"""The C library, the Python packages and the Rust crate."""
+"""The C library, the Python packages, the Rust crate, and the tool that makes them."""
 
 from __future__ import annotations
 
@@ -99,6 +99,19 @@ def sdist(target: Target, triple: str, context: Context) -> Draft:
     name = naming.sdist(recipe.package, context.matrix.version)
     output = Output(name, "sdist", f"@stage@/out/{name}")
     return Draft(f"maturin {context.matrix.tools['maturin']}", "any", ("rust", "crates", "maturin"), (step,), (output,))
+
+
+def tool(target: Target, _triple: str, context: Context) -> Draft:
+    """A program that is Python alone, as one wheel for every system, by hatchling."""
+    recipe = recipe_of(target, context)
+    step = Step(
+        "hatchling build",
+        ("hatchling", "build", "--target", "wheel", "--directory", "@stage@/out"),
+        cwd=f"@root@/{recipe.folder}",
+        env={"SOURCE_DATE_EPOCH": environment(target)["SOURCE_DATE_EPOCH"]},
+    )
+    name = naming.pure_wheel(recipe.package, context.matrix.version)
+    return Draft("hatchling", "any", ("package",), (step,), (Output(name, "wheel", f"@stage@/out/{name}"),))
 
 
 def crate(target: Target, triple: str, context: Context) -> Draft:

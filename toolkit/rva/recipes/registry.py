@@ -21,4 +21,5 @@ RECIPES: Final[dict[RecipeName, Callable[[Target, str, Context], Draft]]] = {
     "wheel": native.wheel,
     "sdist": native.sdist,
     "crate": native.crate,
+    "tool": native.tool,
 }

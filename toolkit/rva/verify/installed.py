@@ -135,7 +135,7 @@ def _package(packed: Packed, hall: Hall) -> Iterator[Cell]:
 
 
 def _own_wheel(row: Target, hall: Hall) -> bool:
-    return row.recipe == "wheel" and row.id in hall.direct
+    return row.recipe in ("wheel", "tool") and row.id in hall.direct
 
 
 def _said(packed: Packed, hall: Hall, status: str, reason: str) -> Cell:
