@@ -5,6 +5,7 @@
     python tests/faults/runs.py disk --target native-crate
     python tests/faults/runs.py package --moments 200 --target native
     python tests/faults/runs.py package-disk --moments 50 --target native
+    python tests/faults/runs.py rehearse --moments 200 --target napi-x86_64-unknown-linux-gnu,napi-js
 
 Works in a clone of this checkout in a temporary folder, with the toolchains of the user's cache and a store of its own.
 Prints one JSON object; exit status 0 only if everything held.
@@ -13,6 +14,7 @@ Prints one JSON object; exit status 0 only if everything held.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -34,13 +36,13 @@ MARK = "RVA_FAULT_RUN"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("kill", "interrupt", "disk", "package", "package-disk"))
+    parser.add_argument("what", choices=("kill", "interrupt", "disk", "package", "package-disk", "rehearse"))
     parser.add_argument("--moments", type=int, default=10)
     parser.add_argument("--target", default="native-crate")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     checks = {"kill": kill, "interrupt": interrupt, "disk": disk, "package": package, "package-disk": package_disk}
-    check = checks[arguments.what]
+    check = {**checks, "rehearse": rehearse}[arguments.what]
     with tempfile.TemporaryDirectory(prefix="rva-faults-") as folder:
         result = check(Path(folder), arguments)
     print(json.dumps({"check": arguments.what, "target": arguments.target, **result}))
@@ -138,6 +140,77 @@ def package(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     timed_run(checkout, env, arguments.target, "package")
     faults += half_packages(checkout) + ([] if packages(checkout) == wanted else ["the last run made other packages"])
     return {"held": not faults, "kills": killed, "run_s": round(whole, 1), "files": len(wanted), "faults": faults}
+
+
+def rehearse(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """SIGKILL `rva rehearse` at moments spread over its run: registries, installers and programs end by themselves, within
+    seconds; dist/packages stays as it was; the next run passes."""
+    checkout, env, wanted, _ = packed(folder, arguments.target)
+    rooms = folder / "rooms"
+    rooms.mkdir()
+    env["TMPDIR"] = str(rooms)
+    whole = timed_run(checkout, env, arguments.target, "rehearse")
+    pick = random.Random(arguments.seed)
+    faults: list[str] = []
+    killed, runs, slowest, at_work = 0, 1, 0.0, 0
+    for i in range(arguments.moments):
+        process = start(checkout, env, arguments.target, "rehearse")
+        try:
+            process.wait(timeout=whole * (i + pick.random()) / arguments.moments)
+            runs += process.returncode == 0
+            faults += [] if process.returncode == 0 else [f"run {i} ended with {process.returncode}"]
+        except subprocess.TimeoutExpired:
+            at_work += len(near(folder)) > 1
+            process.kill()
+            process.wait()
+            killed += 1
+        left, seconds = survivors(folder)
+        slowest = max(slowest, seconds)
+        faults += [f"kill {i}: still there: {line}" for line in left]
+        faults += [] if packages(checkout) == wanted else [f"kill {i}: dist/packages is not what it was"]
+        shutil.rmtree(rooms)
+        rooms.mkdir()
+    timed_run(checkout, env, arguments.target, "rehearse")
+    left, _ = survivors(folder)
+    faults += [f"after a whole run: still there: {line}" for line in left]
+    faults += [f"after a whole run: {path.name} is left" for path in rooms.iterdir()]
+    return {
+        "held": not faults and at_work > 0,
+        "kills": killed,
+        "with_children": at_work,
+        "whole_runs": runs + 1,
+        "run_s": round(whole, 1),
+        "last_process_after_s": round(slowest, 2),
+        "faults": faults,
+    }
+
+
+def near(folder: Path) -> dict[int, str]:
+    """Processes that this check's folder is named by: in their command, their environment or as where they are."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        try:
+            words, env = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
+            place = str((entry / "cwd").readlink())
+        except OSError:
+            continue
+        if str(folder).encode() in words + env or place.startswith(str(folder)):
+            found[int(entry.name)] = words.replace(b"\0", b" ").decode("utf-8", "replace")[:200]
+    return found
+
+
+def survivors(folder: Path, grace_s: float = 10.0) -> tuple[list[str], float]:
+    """What is still there after a while, and how long the last one took to end. Ends nothing but what outlived that."""
+    started = time.monotonic()
+    while (left := near(folder)) and time.monotonic() - started < grace_s:
+        time.sleep(0.02)
+    seconds = time.monotonic() - started
+    for number in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)
+    return list(left.values()), seconds
 
 
 def package_disk(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:

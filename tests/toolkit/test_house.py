@@ -50,7 +50,7 @@ MOST_LINES = 400
 DOORS: dict[str, tuple[str, set[str]]] = {
     "starts a process": (
         r"^(subprocess|multiprocessing|pty|asyncio\.subprocess|os\.(system|popen|exec\w*|spawn\w*|posix_spawn\w*|fork\w*|startfile))(\.|$)",
-        {"shell.py", "leash.py"},
+        {"shell.py"},
     ),
     "makes text from templates": (r"^jinja2(\.|$)", {"render.py"}),
     "opens an archive": (r"^(tarfile|zipfile|shutil\.(unpack_archive|make_archive))(\.|$)", {"archive.py", "inspect/"}),

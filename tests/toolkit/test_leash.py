@@ -1,4 +1,4 @@
-"""A server ends with its owner, whatever ends that."""
+"""What rva started ends with it, whatever ends that."""
 
 from __future__ import annotations
 
@@ -18,13 +18,22 @@ NESTED = (
     "import subprocess, sys, os, time; c = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
     "print(os.getpid(), c.pid, flush=True); time.sleep(600)"
 )
-OWNER = """
+OWNERS = {
+    "serving": """
 import os, sys, time
 from pathlib import Path
 from rva import shell
 with shell.serving(sys.argv[1:], cwd=Path("."), env=dict(os.environ), log=Path("log.txt")):
     time.sleep(600)
-"""
+""",
+    "running": """
+import sys
+from pathlib import Path
+from rva import shell
+shell.run([sys.executable, "-c", "pass"])
+shell.run(sys.argv[1:], on_line=lambda line: Path("log.txt").write_text(line))
+""",
+}
 
 
 def pids(log: Path) -> list[int]:
@@ -63,9 +72,10 @@ def test_a_server_ends_with_the_block(tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
-def test_a_server_ends_where_its_owner_is_killed(tmp_path: Path, root: Path) -> None:
+@pytest.mark.parametrize("how", OWNERS)
+def test_a_child_ends_where_its_owner_is_killed(how: str, tmp_path: Path, root: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(root / "toolkit")}
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, sys.executable, "-c", NESTED], cwd=tmp_path, env=env)
+    owner = subprocess.Popen([sys.executable, "-c", OWNERS[how], sys.executable, "-c", NESTED], cwd=tmp_path, env=env)
     numbers = pids(tmp_path / "log.txt")
     assert all(alive(n) for n in numbers)
     owner.send_signal(signal.SIGKILL)

@@ -1,27 +1,30 @@
-"""Runs a server and ends with its owner, however that ends: standard input is a pipe that only the owner holds.
+"""Ends what rva started, where rva ends first: standard input is a pipe that only rva holds.
 
-Started by rva.shell as a program of its own, the leader of a process group.
+Started by rva.shell as a program of its own. A line +N or -N says that a process, the leader of group N, began or ended.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import subprocess
 import sys
-import threading
 
 
 def main() -> None:
-    """Run the command of the arguments until it ends or the pipe closes."""
-    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-    # The reader may be waiting in the kernel when the child ends: nothing is left to tidy up.
-    threading.Thread(target=lambda: os._exit(child.wait() & 0xFF), daemon=True).start()
-    sys.stdin.buffer.read()
-    if os.name == "posix":
-        os.killpg(0, signal.SIGKILL)
-    child.kill()
+    """Listen until the pipe closes, then end every group that is still there."""
+    running: set[int] = set()
+    for line in sys.stdin.buffer:
+        (running.add if line.startswith(b"+") else running.discard)(int(line[1:]))
+    for number in running:
+        with contextlib.suppress(OSError):
+            if os.name == "posix":
+                os.killpg(number, signal.SIGKILL)
+            else:
+                os.kill(number, signal.SIGTERM)
 
 
 if __name__ == "__main__":
+    # A terminal's interrupt is for rva, which then ends its children itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     main()

@@ -1,7 +1,7 @@
 """The only door to subprocess.
 
 Commands are argument lists, never shell strings. A child runs in a process group of its own, so that an
-interrupted run can end the child together with everything it started.
+interrupted run can end the child together with everything it started; where rva is killed, its leash does.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ _NETWORK_WORDS = (
 )
 
 _children: set[subprocess.Popen[bytes]] = set()
+_leash: subprocess.Popen[bytes] | None = None
 # Re-entrant: the signal handler runs in the main thread, which may be holding it.
 _children_lock = threading.RLock()
 _stopping = threading.Event()
@@ -134,23 +135,19 @@ def serving(
     ``env`` is its whole environment: nothing of rva's own, such as a token, reaches it. ``log`` receives its output.
     """
     args = tuple(os.fspath(a) for a in argv)
-    leash = [sys.executable, "-I", "-S", os.fspath(Path(__file__).with_name("leash.py"))]
     with log.open("ab", buffering=0) as record:
         try:
             process = subprocess.Popen(
-                [*leash, *args], cwd=cwd, env=dict(env), stdin=subprocess.PIPE, stdout=record,
+                args, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=record,
                 stderr=subprocess.STDOUT, start_new_session=os.name == "posix",
             )  # fmt: skip
         except OSError as error:
             raise from_os_error(error, f"cannot start `{args[0]}`") from error
-    with _children_lock:
-        _children.add(process)
+    _begin(process)
     try:
         yield Server(args, log, lambda: process.poll() is None)
     finally:
         _end(process)
-        if process.stdin is not None:
-            process.stdin.close()
 
 
 def failure(result: Result, text: str, log: Path | None) -> RvaError:
@@ -214,8 +211,7 @@ def _start(
         raise ToolError(f"`{args[0]}` is not an executable program") from error
     except OSError as error:
         raise from_os_error(error, f"cannot start `{args[0]}`") from error
-    with _children_lock:
-        _children.add(process)
+    _begin(process)
     if _stopping.is_set():  # stop_all may have looked at the children just before this one came
         _signal_group(process, signal.SIGTERM)
     return process
@@ -302,12 +298,34 @@ def _wait(process: subprocess.Popen[bytes], args: tuple[str, ...], timeout: floa
                 raise CheckFailed(f"`{quoted(args)}` did not end within {timeout:.0f} s") from None
 
 
+def _begin(process: subprocess.Popen[bytes]) -> None:
+    with _children_lock:
+        _children.add(process)
+        _tell_leash(f"+{process.pid}\n")
+
+
+def _tell_leash(word: str) -> None:
+    """Say it to the program that outlives rva, which is started with the first child."""
+    global _leash
+    with contextlib.suppress(OSError):  # without it, rva still ends its children where it can
+        if _leash is None:
+            argv = [sys.executable, "-I", "-S", os.fspath(Path(__file__).with_name("leash.py"))]
+            quiet = subprocess.DEVNULL
+            env = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+            _leash = subprocess.Popen(
+                argv, bufsize=0, env=env, stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, start_new_session=os.name == "posix"
+            )  # fmt: skip
+        if _leash.stdin is not None:
+            _leash.stdin.write(word.encode())
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
         process.wait()
     with _children_lock:
         _children.discard(process)
+        _tell_leash(f"-{process.pid}\n")
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
