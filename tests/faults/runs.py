@@ -149,7 +149,8 @@ def rehearse(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
     rooms = folder / "rooms"
     rooms.mkdir()
     env["TMPDIR"] = str(rooms)
-    whole = timed_run(checkout, env, arguments.target, "rehearse")
+    # The first one may have to fetch the registries.
+    whole = min(timed_run(checkout, env, arguments.target, "rehearse") for _ in range(2))
     pick = random.Random(arguments.seed)
     faults: list[str] = []
     killed, runs, slowest, at_work = 0, 1, 0.0, 0
