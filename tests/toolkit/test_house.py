@@ -57,7 +57,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
     "reads a binary format": (r"^lief(\.|$)", {"inspect/"}),
     "reads the command line or exits": (r"^(typer|click|argparse|sys\.exit)(\.|$)", {"cli.py", "commands/", "options.py", "edge.py"}),
     "writes on standard output or error": (r"^(sys\.(stdout|stderr))(\.|$)", {"cli.py", "commands/", "console.py", "edge.py", "log.py"}),
-    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/", "audit/registries.py"}),
+    "speaks to the network": (r"^(httpx|requests|socket|ssl|urllib\.request|http\.client)(\.|$)", {"toolchains/", "release/", "registries/"}),
     "serves on this machine": (r"^(http\.server|socketserver)(\.|$)", {"loopback.py", "registries/"}),
     "runs data as code": (r"^(pickle|marshal|shelve|runpy)(\.|$)", set()),
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -261,6 +262,16 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_up_the_run() -> Non
     result = shell.run(python(code))
     assert time.monotonic() - before < 8
     assert result.output == "done\n"
+
+
+def test_a_child_that_fails_on_a_full_disk_need_not_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(errors.CheckFailed):
+        shell.run(python("exit(1)"), cwd=tmp_path)
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=999_999))
+    with pytest.raises(errors.DiskError):
+        shell.run(python("exit(1)"), cwd=tmp_path)
+    assert shell.run(python("pass"), cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ _POLL_S = 0.05
 
 # What a child's own words say of the cause. Taken from the texts of cargo, npm, pip, apt, zig and the linkers.
 _DISK_WORDS = ("No space left on device", "ENOSPC", "os error 28", "Disk quota exceeded", "Read-only file system")
+# Less than this, in bytes, is no disk to work on.
+_LEAST_FREE = 1_000_000
 _NETWORK_WORDS = (
     "Could not resolve host",
     "Temporary failure in name resolution",
@@ -51,12 +54,13 @@ _stopping = threading.Event()
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished child left: its exit status, its text (both streams, in order) and how long it took."""
+    """What a finished child left: its exit status, its text (both streams, in order), how long it took, where it ran."""
 
     argv: tuple[str, ...]
     returncode: int
     output: str
     duration_s: float
+    cwd: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def run(
         output, errors = _listen(process, args, log, on_line, timeout, started)
     finally:
         _end(process)
-    result = Result(args, process.returncode, output, time.monotonic() - started)
+    result = Result(args, process.returncode, output, time.monotonic() - started, cwd)
     if _stopping.is_set():
         raise Interrupted("interrupted")
     if check and result.returncode != 0:
@@ -155,7 +159,7 @@ def failure(result: Result, text: str, log: Path | None) -> RvaError:
     tail = "\n".join(text.strip().splitlines()[-25:])
     where = f"\nfull output: {log}" if log else ""
     what = f"`{quoted(result.argv)}` ended with exit status {result.returncode}\n{tail}{where}"
-    if any(word in text for word in _DISK_WORDS):
+    if any(word in text for word in _DISK_WORDS) or _is_full(result.cwd):
         return DiskError(
             what,
             fix="free some disk space, or point TMPDIR and RVA_CACHE_DIR at a larger disk, then run the same command again",
@@ -165,6 +169,14 @@ def failure(result: Result, text: str, log: Path | None) -> RvaError:
             what, fix="check the network or proxy settings, then run the same command again; what was fetched is kept"
         )
     return CheckFailed(what, fix="read the tool's message above; the command can be run by hand as shown")
+
+
+def _is_full(folder: Path | None) -> bool:
+    """Whether the disk that a command worked on has no room: not every program says what it failed of."""
+    try:
+        return folder is not None and shutil.disk_usage(folder).free < _LEAST_FREE
+    except OSError:
+        return False
 
 
 def stop_all() -> None:

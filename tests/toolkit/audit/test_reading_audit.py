@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from rva import report, shell
+from rva.audit import reading as audited_files
 from rva.audit import registries, specs
 from rva.audit.specs import Spec
 from rva.audited import Audit
 from rva.errors import NetworkError, ToolError, UsageError
+from rva.registries import reading
 
 from .conftest import (
     MAIN,
@@ -148,17 +150,17 @@ def test_the_cross_matrix_of_archives(samples: Files, tmp_path: Path, triple: st
 def test_limits_of_files_on_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "thing.tgz"
     path.write_bytes(bytes(101))
-    monkeypatch.setattr(registries, "MOST_BYTES", 100)
+    monkeypatch.setattr(audited_files, "MOST_BYTES", 100)
     with pytest.raises(UsageError, match="has more than 100 bytes"):
         audit(str(path))
 
 
 def test_limits_of_what_is_fetched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registries, "MOST_BYTES", 100)
+    monkeypatch.setattr(reading, "MOST_BYTES", 100)
     with pytest.raises(NetworkError, match="sends more than 100 bytes"):
         audit(f"npm:{MAIN}@{VERSION}")
-    monkeypatch.setattr(registries, "MOST_BYTES", 10_000)
-    monkeypatch.setattr(registries, "MOST_S", -1.0)
+    monkeypatch.setattr(reading, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(reading, "MOST_S", -1.0)
     with pytest.raises(NetworkError, match="takes longer than"):
         audit(f"npm:{MAIN}@{VERSION}")
 
@@ -200,7 +202,7 @@ def test_a_slow_registry(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.5)
         return 200, b"{}"
 
-    monkeypatch.setattr(registries, "_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(reading, "TIMEOUT_S", 0.05)
     with serving(answer) as address:
         monkeypatch.setattr(registries, "npm_address", lambda _scope: address)
         with pytest.raises(NetworkError, match="ReadTimeout"):

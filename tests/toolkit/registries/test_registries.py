@@ -60,7 +60,7 @@ def test_a_crate_without_the_token_or_with_wrong_lengths_is_refused(crates: Regi
 
 @pytest.mark.parametrize(("name", "path"), [("a", "1/a"), ("ab", "2/ab"), ("abc", "3/a/abc"), ("Abcd", "ab/cd/abcd")])
 def test_where_the_index_has_a_crate(name: str, path: str) -> None:
-    assert cargo.index_path(name) == path
+    assert reading.index_path(name) == path
 
 
 def test_a_release_is_a_draft_until_it_is_made_public(tmp_path: Path) -> None:

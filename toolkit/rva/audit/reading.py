@@ -20,6 +20,7 @@ from rva.errors import UsageError
 from rva.inspect import machine, tarball, unpack
 from rva.inspect.sniff import FormatError, sniff
 from rva.log import Log
+from rva.registries.reading import MOST_BYTES
 
 _AT_ONCE: Final = 4
 # How many files of a folder are looked at; more is no folder of packages.
@@ -220,8 +221,8 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > registries.MOST_BYTES:
-        raise UsageError(f"{path} has more than {registries.MOST_BYTES} bytes, which is the limit")
+    if path.stat().st_size > MOST_BYTES:
+        raise UsageError(f"{path} has more than {MOST_BYTES} bytes, which is the limit")
     return path.read_bytes()
 
 

@@ -6,27 +6,21 @@ Addresses come from npm and pip themselves; nothing fetched is run, and no passw
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import os
 import shutil
 import sys
-import time
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-import msgspec
 from msgspec import Struct
 
 from rva import shell
-from rva.errors import NetworkError, ToolError, UsageError
+from rva.errors import NetworkError, UsageError
+from rva.registries import reading
 
 _NPM: Final = "https://registry.npmjs.org/"
 _PYPI: Final = "https://pypi.org/simple"
-_TIMEOUT_S: Final = 30.0
-MOST_S: Final = 300.0
-MOST_BYTES: Final = 200_000_000
 _SIMPLE: Final = "application/vnd.pypi.simple.v1+json"
 
 
@@ -70,10 +64,9 @@ def python_address() -> str:
 def npm_package(address: str, name: str, version: str) -> tuple[str, Remote]:
     """A version's own number (for tags such as latest) and its tarball; Absent where the registry has none."""
     path = quote(name, safe="@")
-    answer = _get(urljoin(_folder(address), f"{path}/{quote(version, safe='')}"), "application/json", 30_000_000)
-    if answer is None:
+    content = reading.json_at(urljoin(_folder(address), f"{path}/{quote(version, safe='')}"))
+    if content is None:
         raise Absent(_npm_versions(address, name, version))
-    content = _decode(answer, f"{name}@{version}")
     dist = content.get("dist")
     if not isinstance(dist, dict) or not isinstance(dist.get("tarball"), str):
         raise NetworkError(f"the registry names no file for {name}@{version}")
@@ -93,11 +86,11 @@ def wheels(address: str, name: str, version: str) -> list[Remote]:
     except InvalidVersion as error:
         raise UsageError(f"{version!r} is no version of a Python package", fix="write pypi:NAME==VERSION") from error
     page = urljoin(_folder(address), f"{canonicalize_name(name)}/")
-    answer = _get(page, _SIMPLE, 100_000_000)
-    if answer is None:
+    listed = reading.json_at(page, _SIMPLE)
+    if listed is None:
         raise Absent(f"the index has no package {name}")
     found = []
-    for file in _decode(answer, name).get("files", []):
+    for file in listed.get("files", []):
         file_name = str(file.get("filename", ""))
         try:
             if file_name.endswith(".whl") and parse_wheel_filename(file_name)[1] == wanted:
@@ -113,7 +106,7 @@ def wheels(address: str, name: str, version: str) -> list[Remote]:
 
 def fetch(remote: Remote) -> bytes:
     """A file's bytes. Whether they have the registry's digest is another question: see ``matches``."""
-    data = _get(remote.url, "*/*", MOST_BYTES)
+    data = reading.got(remote.url)
     if data is None:
         raise Absent("the registry describes it, and has no file for it")
     return data
@@ -131,62 +124,11 @@ def matches(remote: Remote, data: bytes) -> bool:
 
 def _npm_versions(address: str, name: str, version: str) -> str:
     """Why a version is not there, in words."""
-    answer = _get(urljoin(_folder(address), quote(name, safe="@")), "application/vnd.npm.install-v1+json", 100_000_000)
-    if answer is None:
+    told = reading.json_at(urljoin(_folder(address), quote(name, safe="@")), "application/vnd.npm.install-v1+json")
+    if told is None:
         return "the registry has no package of this name"
-    known = list(_decode(answer, name).get("versions", {}))
+    known = list(told.get("versions", {}))
     return f"the registry has no version {version}, only {', '.join(known[-6:]) or 'none'}"
-
-
-def _get(url: str, accept: str, limit: int) -> bytes | None:
-    """The answer's body, None for 404; NetworkError for every other trouble."""
-    import httpx  # here, because it takes a while to import
-
-    client = _client()
-    started, body = time.monotonic(), bytearray()
-    host = urlsplit(url).hostname
-    try:
-        with client.stream("GET", url, headers={"Accept": accept}, timeout=_TIMEOUT_S) as answer:
-            if answer.status_code in (404, 410):
-                return None
-            if answer.status_code in (401, 403):
-                raise ToolError(
-                    f"{host} wants a password, which rva does not use",
-                    fix="fetch the file by npm or pip and audit that: rva audit ./FILE",
-                )
-            answer.raise_for_status()
-            for part in answer.iter_bytes():
-                body += part
-                if len(body) > limit:
-                    raise NetworkError(f"{host} sends more than {limit} bytes for {urlsplit(url).path}")
-                if time.monotonic() - started > MOST_S:
-                    raise NetworkError(f"{host} takes longer than {MOST_S:.0f} s for {urlsplit(url).path}")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NetworkError(
-            f"{host} could not be asked for {urlsplit(url).path}: {type(error).__name__} {error}".rstrip(),
-            fix="check the network or proxy settings and the registry's address, then run the same command again",
-        ) from error
-    return bytes(body)
-
-
-@functools.cache
-def _client() -> Any:
-    """One for all: reading the machine's certificates takes longer than a small package."""
-    import httpx
-
-    return httpx.Client(follow_redirects=True)
-
-
-def _decode(data: bytes, what: str) -> Mapping[str, Any]:
-    try:
-        content = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise NetworkError(
-            f"the registry's answer for {what} is no JSON", fix="check the registry's address"
-        ) from error
-    if not isinstance(content, dict):
-        raise NetworkError(f"the registry's answer for {what} is no object", fix="check the registry's address")
-    return content
 
 
 def _same_kind(address: str, url: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from rva import files
 from rva.registries import web
 from rva.registries.base import Registry
+from rva.registries.reading import index_path
 
 
 @contextmanager
@@ -28,14 +29,6 @@ def serve(place: Path) -> Iterator[Registry]:
     with web.serve(holding.answer) as url:
         holding.url = url
         yield Registry("cargo", f"sparse+{url}/index/", token, place, upload=url)
-
-
-def index_path(name: str) -> str:
-    """Where the index has a crate."""
-    name = name.lower()
-    if len(name) <= 3:
-        return f"{len(name)}/{name}" if len(name) < 3 else f"3/{name[0]}/{name}"
-    return f"{name[:2]}/{name[2:4]}/{name}"
 
 
 class _Holding:
