@@ -158,11 +158,17 @@ def _name(known: Known, owners: Sequence[str]) -> Finding:
     if known.owners is None:
         return Finding("names", "note", f"{where} is there; the registry does not tell whose it is")
     # GitHub says whether the token may write, which is what counts there.
-    if known.owners if known.registry == "github" else set(known.owners) & set(owners):
-        return Finding("names", "pass", f"{where} is ours")
+    if known.registry == "github" and known.owners:
+        return Finding("names", "pass", f"{where} may be written to with this token")
+    if ours := sorted(set(known.owners) & set(owners)):
+        return Finding("names", "pass", f"{where} belongs to {', '.join(ours)}, whom [release] owners lists")
     whose = ", ".join(known.owners) or "nobody"
+    claimed = ", ".join(owners) or "nobody"
     return Finding(
-        "names", "fail", f"{where} belongs to {whose}", "take another name, or list the account under [release] owners"
+        "names",
+        "fail",
+        f"{where} belongs to {whose}; [release] owners lists {claimed}",
+        f"take another name, or, where that account is yours, list it under [release] owners of platforms.toml: {known.registry}",
     )
 
 
