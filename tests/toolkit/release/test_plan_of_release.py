@@ -41,6 +41,16 @@ def test_platform_packages_first_then_what_names_them_and_stand_ins_never(tmp_pa
     assert [u.registry for u in made.only(("npm",)).uploads] == ["npm", "npm"]
 
 
+def test_what_was_signed_is_published_with_its_signatures(tmp_path: Path, table: Matrix) -> None:
+    items = (packed(tmp_path, "cli/x.gz", "cli", "x"),)
+    for file in ("SHA256SUMS", "SHA256SUMS.sig", "provenance/cli/x.gz.intoto.jsonl"):
+        packed(tmp_path, file, "sbom", file)
+    made = plan.make(PackageManifest(table.version, "", items, ()), table, tmp_path)
+    names = ["x.gz", "SHA256SUMS", "SHA256SUMS.sig", "x.gz.intoto.jsonl"]
+    assert [u.id for u in made.uploads] == [f"github:{name}" for name in names]
+    assert all((tmp_path / u.file).is_file() for u in made.uploads)
+
+
 def test_two_files_of_one_name_are_refused(tmp_path: Path, table: Matrix) -> None:
     items = (packed(tmp_path, "cli/x.gz", "cli", "x"), packed(tmp_path, "c/x.gz", "c", "x"))
     with pytest.raises(CheckFailed, match="would have one name"):

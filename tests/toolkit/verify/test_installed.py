@@ -293,16 +293,19 @@ def taken(packed: Packed, shop: rooms.Shop, room: Path, data: bytes) -> Path:
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("row", "kind", "maker"),
-    [("native-wheel-x86_64-unknown-linux-gnu", "python", "venv"), ("native-crate", "crate", "cargo")],
+    ("row", "recipe", "kind", "maker"),
+    [
+        ("native-wheel-x86_64-unknown-linux-gnu", "wheel", "python", "venv"),
+        ("native-tool", "tool", "python", "venv"),
+        ("native-crate", "crate", "crate", "cargo"),
+    ],
 )
 @pytest.mark.parametrize(("data", "word"), [(b"built", "pass"), (b"of another", "fail")])
 def test_what_a_registry_gives_has_to_be_what_was_built(
-    place: Place, monkeypatch: pytest.MonkeyPatch, row: str, kind: str, maker: str, data: bytes, word: str
+    place: Place, monkeypatch: pytest.MonkeyPatch, row: str, recipe: str, kind: str, maker: str, data: bytes, word: str
 ) -> None:
     monkeypatch.setattr(rooms, maker, lambda packed, shop, room: taken(packed, shop, room, data))
     (place.root / "yes.py").write_text('print(\'{"passed": 1, "failed": 0}\')')
-    recipe = "wheel" if kind == "python" else "crate"
     changed = msgspec.structs.replace(place.table.recipes[recipe], smoke=("{python}", "{root}/yes.py"))  # type: ignore[index]
     place.table = msgspec.structs.replace(place.table, recipes={**place.table.recipes, recipe: changed})
     place.build(row, b"built", recipe, "thing")

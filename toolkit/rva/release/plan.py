@@ -64,11 +64,12 @@ class ReleasePlan(Struct, frozen=True):
 def make(made: PackageManifest, table: Matrix, folder: Path, notes: str = "") -> ReleasePlan:
     """The release of what lies in ``folder``, dist/packages; what holds a stand-in is never sent."""
     uploads = [_upload(packed, table, folder) for packed in made.packages if packed.build == "release"]
-    sums = folder / "SHA256SUMS"
-    if sums.is_file():
-        data = sums.read_bytes()
-        digest = hashlib.sha256(data).hexdigest()
-        packed = Packed(sums.name, "sbom", sums.name, (), "release", len(data), digest)
+    # The sums, and what `rva sign` made of them and of each package, where it ran.
+    beside = [*folder.glob("SHA256SUMS*"), *folder.glob("provenance/**/*.intoto.jsonl")]
+    for path in sorted(beside):
+        data = path.read_bytes()
+        file, digest = path.relative_to(folder).as_posix(), hashlib.sha256(data).hexdigest()
+        packed = Packed(file, "sbom", path.name, (), "release", len(data), digest)
         uploads.append(_upload(packed, table, folder))
     doubles = {u.id for u in uploads if sum(v.id == u.id for v in uploads) > 1}
     if doubles:
