@@ -220,7 +220,7 @@ def kill(folder: Path, programs: loopback.Programs, arguments: argparse.Namespac
     """SIGKILL at moments all over the run, again and again until it is published; then the next release."""
     pick = random.Random(arguments.seed)
     wrong: list[str] = []
-    done, releases = 0, 0
+    done, begun, releases = 0, 0, 0
     while done < arguments.moments:
         with scene(folder / str(releases), programs) as here:
             started = time.monotonic()
@@ -238,10 +238,11 @@ def kill(folder: Path, programs: loopback.Programs, arguments: argparse.Namespac
                     here.stage.said += said
                     done += 1
                     if (here.stage.checkout / ".rva" / "release").is_dir():
+                        begun += 1
                         wrong += here.halves()
             wrong += [f"release {releases}: {what}" for what in here.finish()]
         print(f"{done} kills, {releases} releases, {time.monotonic() - started:.0f} s", file=sys.stderr)
-    return {"held": not wrong, "kills": done, "releases": releases, "wrong": wrong}
+    return {"held": not wrong, "kills": done, "after_it_began": begun, "releases": releases, "wrong": wrong}
 
 
 def disk(folder: Path, programs: loopback.Programs, arguments: argparse.Namespace) -> dict[str, Any]:
