@@ -57,6 +57,18 @@ def places(value: object, where: Where = (), shape: Where = ()) -> Iterator[tupl
         yield where, shape
 
 
+def one_of_each(entries: list[Any]) -> list[Any]:
+    """Of many entries alike, those with a string that none before them has."""
+    shapes: set[Where] = set()
+    kept = []
+    for entry in entries:
+        own = {shape for _, shape in places(entry)}
+        if own - shapes:
+            kept.append(entry)
+            shapes |= own
+    return kept
+
+
 def put(document: dict[str, Any], where: Where, word: str) -> dict[str, Any]:
     """The document with another word in a place; a place that ends in -1 is the key before it."""
     changed = copy.deepcopy(document)
@@ -82,9 +94,9 @@ def test_there_are_enough_payloads() -> None:
 
 
 def test_every_string_of_the_table_refuses_or_bears_every_payload(document: dict[str, Any], root: Path) -> None:
-    small = {**document, "rows": document["rows"][:1], "lanes": document["lanes"][:1], "checks": document["checks"][:1]}
+    small = {**document, **{name: one_of_each(document[name]) for name in ("rows", "lanes", "checks")}}
     seen = {shape: where for where, shape in reversed(list(places(small)))}
-    assert len(seen) > 60
+    assert seen.keys() == {shape for _, shape in places(document)}
     kept: dict[Where, list[str]] = {}
     for shape, where in seen.items():
         # Keys of tables with fixed fields are unknown keys; of the others the key is a string like any.
