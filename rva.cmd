@@ -8,7 +8,7 @@ set "python=%venv%\Scripts\python.exe"
 if not exist "%python%" goto install
 fc /b "%lock%" "%venv%\requirements.txt" >nul 2>&1 && goto start
 :install
-echo rva: first run here; installing its Python packages (about 25 MB) into .rva\venv 1>&2
+echo rva: first run here; installing its Python packages into .rva\venv, 25 MB, about 15 s 1>&2
 if exist "%venv%" rmdir /s /q "%venv%"
 where uv >nul 2>&1 && (
     uv venv --quiet --python ">=3.11" "%venv%" || exit /b 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 
 import pytest
 from rva import log as log_module
@@ -99,6 +100,32 @@ def test_colour(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], terminal: 
     assert wants_colour(stream) is colour
     Log(1, stream).warn("w")
     assert ("\x1b[33m" in stream.getvalue()) is colour
+
+
+def test_long_work_in_a_pipe_shows_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_module, "SILENCE_S", 0.05)
+    stream = io.StringIO()
+    log = Log(1, stream)
+    log.detail("a" * 500)
+    log.detail("compiling b")
+    deadline = time.monotonic() + 20
+    while stream.getvalue().count("\n") < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert stream.getvalue().splitlines()[:2] == ["  [0:00] compiling b"] * 2
+
+
+def test_what_speaks_or_shall_be_quiet_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    log = Log(1, stream)
+    log.detail("busy")
+    log.say("spoken")
+    assert 0 < log.break_silence() <= log_module.SILENCE_S
+    assert stream.getvalue() == "spoken\n"
+    monkeypatch.setattr(log_module, "SILENCE_S", 0.0)
+    quiet = io.StringIO()
+    Log(0, quiet).detail("busy")
+    time.sleep(0.05)
+    assert quiet.getvalue() == ""
 
 
 def test_lines_of_many_threads_stay_whole() -> None:

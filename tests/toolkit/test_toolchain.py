@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from rva import host, resources, shell, toolchain
 from rva.errors import NetworkError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Matrix
-from rva.toolchains import cargo_tools, compiler, debian, linkers, npm_tools, place, python_tools, system
+from rva.toolchains import cargo_tools, compiler, debian, linkers, npm_tools, overlay, place, python_tools, system
 from rva.toolchains.inventory import (
     ABSENCE_LASTS_S,
     Inventory,
@@ -468,3 +469,35 @@ def test_every_way_is_a_word_that_rva_rust_takes(monkeypatch: pytest.MonkeyPatch
 def test_packages_that_a_system_does_not_offer_are_known() -> None:
     policy = "gcc:\n  Installed: 4\n  Candidate: 4\nchromium:\n  Installed: (none)\n  Candidate: (none)\nmusl:\n  Candidate: 1.2\n"
     assert system.candidates(policy) == {"gcc", "musl"}
+
+
+def artifact(name: str, folder: str) -> str:
+    """What cargo says of a finished crate."""
+    said = {
+        "reason": "compiler-artifact",
+        "target": {"name": name},
+        "filenames": [f"/x/target/{folder}/deps/lib{name}.rlib"],
+    }
+    return json.dumps(said)
+
+
+def test_each_standard_library_that_is_done_is_told() -> None:
+    stream = io.StringIO()
+    progress = overlay._Progress(["wasm32-wasip1", "aarch64-apple-darwin"], Log(1, stream))
+    for line in (
+        "   Compiling core v0.0.0",
+        artifact("build-script-build", "release"),
+        artifact("core", "aarch64-apple-darwin"),
+        artifact("std", "aarch64-apple-darwin"),
+        json.dumps({"reason": "build-finished", "success": True}),
+        artifact("std", "wasm32-wasip1"),
+    ):
+        progress.line(line)
+    assert stream.getvalue().splitlines() == [
+        "  standard library 1 of 2: aarch64-apple-darwin",
+        "  standard library 2 of 2: wasm32-wasip1",
+    ]
+    # What is shown now and then in a pipe, and always on a terminal.
+    verbose = io.StringIO()
+    overlay._Progress(["wasm32-wasip1"], Log(2, verbose)).line(artifact("core", "wasm32-wasip1"))
+    assert verbose.getvalue() == "std from source: crate 1, core for wasm32-wasip1\n"

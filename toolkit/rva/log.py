@@ -6,9 +6,14 @@ import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Final, TextIO
+
+# In a pipe, work that says nothing for so long is shown to be alive.
+SILENCE_S: Final = 20.0
+_WIDEST: Final = 160
 
 
 class Log:
@@ -24,7 +29,8 @@ class Log:
         self._live = self.stream.isatty() and level == 1 and os.environ.get("TERM") != "dumb"
         self._status = ""
         self._lock = threading.RLock()
-        self._started = time.monotonic()
+        self._started = self._spoke = time.monotonic()
+        self._doing = ""
 
     def say(self, text: str) -> None:
         """A line a user should see in a normal run."""
@@ -40,11 +46,16 @@ class Log:
         self._line(f"{self.paint('error', '31;1')}: {text}")
 
     def detail(self, text: str) -> None:
-        """A line for verbose runs; on a terminal it becomes the living status line otherwise."""
+        """A line for verbose runs; else the living status line of a terminal, or in a pipe a line now and then."""
         if self.level >= 2:
             self._line(text)
         elif self._live:
             self._show(text)
+        elif self.level == 1:
+            with self._lock:
+                watched, self._doing = bool(self._doing), text[:_WIDEST]
+            if not watched:
+                _watch(weakref.ref(self), SILENCE_S)
 
     @contextmanager
     def stage(self, title: str) -> Iterator[None]:
@@ -65,13 +76,26 @@ class Log:
             self._clear()
             self.stream.write(text + "\n")
             self.stream.flush()
+            self._spoke = time.monotonic()
+
+    def break_silence(self) -> float:
+        """Write what is being done if nothing was written for a while; how long to wait before looking again."""
+        with self._lock:
+            left = self._spoke + SILENCE_S - time.monotonic()
+            if left > 0:
+                return left
+            self._line(f"  {self._now()} {self._doing}")
+            return SILENCE_S
+
+    def _now(self) -> str:
+        elapsed = int(time.monotonic() - self._started)
+        return f"[{elapsed // 60}:{elapsed % 60:02}]"
 
     def _show(self, text: str) -> None:
         with self._lock:
             self._clear()
             width = max(20, _columns() - 1)
-            elapsed = int(time.monotonic() - self._started)
-            self._status = f"[{elapsed // 60}:{elapsed % 60:02}] {text}"[:width]
+            self._status = f"{self._now()} {text}"[:width]
             self.stream.write(self._status)
             self.stream.flush()
 
@@ -79,6 +103,19 @@ class Log:
         if self._status:
             self.stream.write("\r\x1b[2K")
             self._status = ""
+
+
+def _watch(log: weakref.ref[Log], wait: float) -> None:
+    """Look again after so long, until the log is gone."""
+    timer = threading.Timer(wait, _look, (log,))
+    timer.daemon = True
+    timer.start()
+
+
+def _look(log: weakref.ref[Log]) -> None:
+    found = log()
+    if found is not None:
+        _watch(log, found.break_silence())
 
 
 def wants_colour(stream: TextIO) -> bool:

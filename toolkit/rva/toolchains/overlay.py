@@ -5,6 +5,7 @@ All missing targets are built by one cargo call, which shares build scripts and 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,9 +40,9 @@ def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> Non
     work = folder / "std-build"
     files.write(work / "Cargo.toml", _MANIFEST)
     files.write(work / "src" / "lib.rs", "#![no_std]\n")
-    log.say(f"building the Rust standard library for {', '.join(triples)}")
+    log.say(f"building the Rust standard library for {', '.join(triples)}; about {_minutes(len(triples))}")
     targets = [part for triple in triples for part in ("--target", triple)]
-    build = ("build", "--release", "-Zbuild-std=std,panic_abort")
+    build = ("build", "--release", "-Zbuild-std=std,panic_abort", "--message-format=json-render-diagnostics")
     argv: list[str | Path] = [folder / "bin" / "cargo", *_vendored(library), *build, *targets]
     run(
         "std from source",
@@ -50,10 +51,42 @@ def build_std(site: Site, folder: Path, triples: Sequence[str], log: Log) -> Non
         site.logs / "setup-std.log",
         env=_environment(site, folder, library, work),
         cwd=work,
+        on_line=_Progress(triples, log).line,
+        separate_stderr=True,
     )
     for triple in triples:
         _install(folder, sysroot, work / "target" / triple / "release" / "deps", triple)
     files.remove(work)
+
+
+def _minutes(targets: int) -> str:
+    """How long that takes on this machine."""
+    return f"{max(1, round(targets * SECONDS_A_TARGET / (os.cpu_count() or 1) / 60))} min"
+
+
+class _Progress:
+    """Reads the messages of cargo, which names a crate once for all targets, and a file for each."""
+
+    def __init__(self, triples: Sequence[str], log: Log) -> None:
+        self._triples, self._log = triples, log
+        self._crates = self._done = 0
+
+    def line(self, line: str) -> None:
+        """One line of cargo's output."""
+        if not line.startswith("{"):
+            self._log.detail(f"std from source: {line.strip()}")
+            return
+        message = json.loads(line)
+        if message.get("reason") != "compiler-artifact":
+            return
+        self._crates += 1
+        name = message["target"]["name"]
+        triple = next((t for t in self._triples if t in Path(message["filenames"][0]).parts), "this machine")
+        if name == "std" and triple in self._triples:
+            self._done += 1
+            self._log.say(f"  standard library {self._done} of {len(self._triples)}: {triple}")
+        else:
+            self._log.detail(f"std from source: crate {self._crates}, {name} for {triple}")
 
 
 def build_test(folder: Path, triple: str, site: Site, log: Log) -> None:

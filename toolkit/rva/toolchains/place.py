@@ -43,6 +43,8 @@ def run(
     cwd: Path | None = None,
     fix: str = "",
     timeout: float | None = None,
+    on_line: Callable[[str], None] | None = None,
+    separate_stderr: bool = False,
 ) -> str:
     """Run one command of a set-up; its failure is a ToolError that says what could not be prepared."""
 
@@ -50,6 +52,9 @@ def run(
         log.detail(f"{title}: {line}")
 
     try:
-        return shell.run(argv, env=env, cwd=cwd, log=record, on_line=show, timeout=timeout).output
+        return shell.run(
+            argv, env=env, cwd=cwd, log=record, on_line=on_line or show, timeout=timeout,
+            separate_stderr=separate_stderr,
+        ).output  # fmt: skip
     except CheckFailed as error:
         raise ToolError(f"{title} failed: {error.what}", fix=fix or error.fix) from error
