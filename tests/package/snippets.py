@@ -59,7 +59,6 @@ NOT_RUN = {
     ("docs/javascript.md", "html"): "needs a bundler or an import map; js-pages runs the pages that have one",
     ("docs/c.md", "console"): "c-binding compiles with pkg-config by the same flags, in another folder",
     ("docs/python.md", "console"): "installs from a registry that has no release yet",
-    ("docs/architecture.md", ""): "a drawing",
     (
         "docs/ci.md",
         "console",

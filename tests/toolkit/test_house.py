@@ -8,40 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import house
 import pytest
+from house import COMPOSERS, STAGES, part, parts_imported
 
 Find = Callable[[str], list[str]]
 
-# Work is done in stages, each a function from the last one's result; workflow and cli alone put them together.
-STAGES = {
-    "matrix",
-    "plan",
-    "run",
-    "smoke",
-    "checks",
-    "bench",
-    "dist",
-    "toolchain",
-    "packages",
-    "verify",
-    "audit",
-    "release",
-    "report",
-}
-COMPOSERS = {
-    "cli",
-    "commands",
-    "console",
-    "workflow",
-    "packaging",
-    "verification",
-    "provenance",
-    "rehearsal",
-    "merging",
-    "releasing",
-    "edge",
-    "__main__",
-}
 PURE = {"recipes": {"model", "naming"}, "inspect": {"model", "naming"}}
 # Longer files have two jobs.
 MOST_LINES = 400
@@ -66,8 +38,7 @@ DOORS: dict[str, tuple[str, set[str]]] = {
 @pytest.fixture(scope="module")
 def sources(root: Path) -> dict[str, str]:
     """Every Python file of the tool, by its path below toolkit/rva."""
-    folder = root / "toolkit" / "rva"
-    return {p.relative_to(folder).as_posix(): p.read_text("utf-8") for p in sorted(folder.rglob("*.py"))}
+    return house.sources(root)
 
 
 def used(source: str) -> Iterator[str]:
@@ -90,23 +61,6 @@ def through_the_wall(sources: dict[str, str], pattern: str, doors: set[str]) -> 
         for name in used(source)
         if re.search(pattern, name)
     )
-
-
-def parts_imported(source: str) -> set[str]:
-    """The parts of rva (modules and packages at its top) that a file imports."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "rva":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rva."):
-            found.add((node.module or "").split(".")[1])
-        elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("rva.")}
-    return found
-
-
-def part(path: str) -> str:
-    return path.split("/")[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("what", sorted(DOORS))
@@ -195,6 +149,31 @@ def test_stages_do_not_import_each_other(sources: dict[str, str]) -> None:
     assert crossings({"files.py": "import rva.cli"}) == ["files.py imports cli"]
     assert crossings({"recipes/cli.py": "from rva.workflow import x"}) == ["recipes/cli.py imports workflow"]
     assert crossings({"cli.py": "from rva import plan, run, workflow"}) == []
+
+
+def test_parts_stand_on_floors_without_circles(sources: dict[str, str]) -> None:
+    found = house.floors(sources)
+    assert {name for floor in found for name in floor} == {part(path) for path in sources} - {"__init__"}
+    assert "errors" in found[0] and found[-1] == ["__main__"]
+    assert house.floors({"a.py": "from rva import b", "b.py": "import json"}) == [["b"], ["a"]]
+    with pytest.raises(ValueError, match="a, b"):
+        house.floors({"a.py": "from rva import b", "b.py": "import rva.a"})
+
+
+def test_the_drawing_is_of_this_house(root: Path, sources: dict[str, str]) -> None:
+    parts = {part(path) for path in sources}
+    assert STAGES | COMPOSERS | {stage for _, stage in house.FLOW if stage} <= parts, "what is named is there"
+    for name, text in house.drawings(root).items():
+        kept = root / "docs" / "assets" / name
+        assert kept.read_text("utf-8") == text, "run `python scripts/house.py`"
+    assert "house-dark.svg" in (root / "docs" / "architecture.md").read_text("utf-8")
+
+
+def test_the_page_on_the_house_names_every_part_and_no_other(root: Path, sources: dict[str, str]) -> None:
+    lines = (root / "docs" / "architecture.md").read_text("utf-8").splitlines()
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", "\n".join(line for line in lines if line.startswith("| `")))
+    assert [name for name in named if not (root / "toolkit" / "rva" / name).exists()] == []
+    assert {part(name) for name in named} == {part(path) for path in sources} - {"__init__"}
 
 
 @pytest.mark.parametrize("package", sorted(PURE))
