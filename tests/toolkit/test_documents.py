@@ -16,8 +16,10 @@ from rva.model import Matrix
 
 GUIDES = ("javascript", "browser", "wasi", "rust", "python", "c", "command-line", "server")
 PARTS = ("## Quick start", "## Advanced", "## Performance", "## Troubleshooting")
-# A link, a command, or a file in backticks.
-CITES = re.compile(r"\]\([^)]+\)|`[^`]+`")
+# A link, whose file another test looks for, or a command of one of the tools.
+CITES = re.compile(r"\]\([^)]+\)|`(\./)?(rva|napi|wasm-pack|maturin|dist) [^`]+`")
+# What looks like a command in a sentence and is a message, a choice, or answered by --help alone.
+SAID = re.compile(r"needs Python|\||--help")
 
 
 def parts_missing(text: str) -> list[str]:
@@ -55,7 +57,8 @@ def test_a_part_that_is_missing_is_seen() -> None:
 def test_every_cell_of_the_comparison_cites(root: Path) -> None:
     text = (root / "docs" / "comparison.md").read_text("utf-8")
     assert text.count("\n| ") > 15 and uncited(text) == []
-    assert uncited("| tool | makes |\n| --- | --- |\n| x | much |\n| y | [z](a) | `b` |\n") == ["much"]
+    page = "| tool | makes |\n| --- | --- |\n| x | much |\n| y | [z](a) | `rva b` | |\n| z | `b` in `dist.toml` |\n"
+    assert uncited(page) == ["much", "`b` in `dist.toml`"]
 
 
 def test_links_lead_to_files(root: Path, tmp_path: Path) -> None:
@@ -64,6 +67,13 @@ def test_links_lead_to_files(root: Path, tmp_path: Path) -> None:
     assert {p.name: dead for p in pages if (dead := dead_links(p))} == {}
     (tmp_path / "x.md").write_text("[a](https://b) [c](d.md) [e](x.md)")
     assert dead_links(tmp_path / "x.md") == ["d.md"]
+
+
+def test_the_menu_has_each_page_once(root: Path) -> None:
+    named = re.findall(r": ([\w/-]+\.md)$", (root / "mkdocs.yml").read_text("utf-8"), re.MULTILINE)
+    made = {"reference/commands.md", "reference/platforms.md", "reference/c.md"}
+    pages = {path.relative_to(root / "docs").as_posix() for path in (root / "docs").rglob("*.md")}
+    assert sorted(named) == sorted(pages | made)
 
 
 def languages(path: Path) -> set[str]:
@@ -116,6 +126,25 @@ def _parse(command: Any, name: str, words: list[str]) -> None:
 @pytest.mark.parametrize("page", snippets.PARSED)
 def test_commands_of_the_pages_are_commands(root: Path, page: str) -> None:
     assert refusals((root / page).read_text("utf-8")) == []
+
+
+def inline_commands(text: str) -> list[str]:
+    """The commands of rva that sentences and tables name."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [found for found in re.findall(r"`((?:\./)?rva [^`]+)`", prose) if not SAID.search(found)]
+
+
+def wrong_words(commands: list[str]) -> list[str]:
+    """Those that the parser refuses for another reason than that a name is left to the reader."""
+    return [said for said in refusals("```sh\n" + "\n".join(commands) + "\n```\n") if "Missing parameter" not in said]
+
+
+def test_commands_within_sentences_are_commands(root: Path) -> None:
+    pages = [*root.glob("*.md"), *(root / "docs").rglob("*.md")]
+    found = {page.name: inline_commands(page.read_text("utf-8")) for page in pages}
+    assert sum(map(len, found.values())) > 80
+    assert {name: wrong for name, commands in found.items() if (wrong := wrong_words(commands))} == {}
+    assert wrong_words(inline_commands("`rva biuld` and `rva plan -x` and `rva bench`")) != []
 
 
 def test_a_wrong_command_is_seen() -> None:
