@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
-import fnmatch
 import gzip
 import json
 import os
@@ -14,20 +13,20 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "bench" / "core"), str(ROOT / "tests" / "smoke"), str(ROOT / "tests" / "conformance")]
 
 import contenders  # noqa: E402 - what they import has just been made findable
 import history  # noqa: E402
+import page  # noqa: E402
 import startup  # noqa: E402
 import targets  # noqa: E402
 import wheel  # noqa: E402
-from versus import machine, measure, plot  # noqa: E402
+from versus import machine, measure, options  # noqa: E402
 from versus.contenders import Contender  # noqa: E402
 from versus.model import FULL, QUICK, Case, Entry, Problem, Result  # noqa: E402
 from versus.tensors import Tensors  # noqa: E402
@@ -39,42 +38,33 @@ SIZES = (100, 1000, 10_000)
 # Whose workers time each call by itself.
 SINGLE = (contenders.NATIVE, "C", contenders.NPM, contenders.NPM_WASM)
 _GROUP_NS = 50_000
+HISTORY = "bindings-history.jsonl"
 LEVELS = ("baseline", "simd128", "relaxed-simd")
 
 
 def main() -> int:
-    """Measure, write the results, say how the targets fared; 1 where a result of ours is wrong."""
-    options = _options()
+    """Measure, write the results, say how the targets fared; 1 where a result of ours is wrong or absent."""
+    asked = _options()
     started = time.monotonic()
     description = machine.describe()
-    description["priority"] = 0 if options.quick else -machine.hurry()
+    description["priority"] = 0 if asked.quick else -machine.hurry()
     os.environ["PYTHONPATH"] = str(ROOT / "bench" / "core" / "workers")
     with tempfile.TemporaryDirectory(prefix="rva-bench-") as name, contextlib.ExitStack() as stack:
         work = Path(name)
-        found, absent = _contenders(options, work)
+        found, absent = _contenders(asked, work)
         pool = measure.Pool(found, machine.cpus())
         stack.callback(pool.close)
-        wanted = [c for c in _cases(found, options) if any(fnmatch.fnmatchcase(c.id, p) for p in options.only or ["*"])]
-        run = measure.Run(pool, Tensors(work), QUICK if options.quick else FULL)
-        results: dict[str, list[Result]] = {}
-        for case in wanted:
-            results[case.id] = run.measure(case)
-            for result in results[case.id]:
-                if result.entry.contender in SINGLE:
-                    result.ns = grouped(result.ns)
-            print(f"{case.id}: {len(case.entries)} entries", flush=True)
-            for result in results[case.id]:
-                if result.reason:
-                    print(f"  {result.entry.label}: {result.reason}", flush=True)
-        versions = _versions(pool, found)
-        starts = startup.measure(_starts(options, found), 3 if options.quick else startup.ROUNDS)
+        results = _measured(options.chosen(_cases(found, asked), asked.only), pool, work, quick=asked.quick)
+        versions = measure.versions(pool, found)
+        starts = startup.measure(_starts(asked, found), 3 if asked.quick else startup.ROUNDS)
     description["load_at_the_end"] = machine.load()
     judged = targets.evaluate(results, _sizes())
     made = {
         "name": "bindings",
-        "command": options.title,
+        "command": asked.title,
+        "effort": "quick" if asked.quick else "full",
         "date": datetime.date.today().isoformat(),
-        "commit": options.commit,
+        "commit": asked.commit,
         "machine": description,
         "versions": versions,
         "absent": absent,
@@ -84,40 +74,63 @@ def main() -> int:
         "startup": starts,
         "sizes": _budgets(),
     }
-    before = json.loads(options.baseline.read_text("utf-8")) if options.baseline else None
-    limit = options.fail_above
-    slower = history.regressions(before, made, limit) if before and limit is not None else []
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "bindings.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    (options.output / "bindings.md").write_text(_page(made, results, judged), "utf-8")
-    with (options.output / "bindings.md").open("a", encoding="utf-8") as report:
-        report.write(
-            "\n".join([*_extras(made), *(history.page(history.changes(before, made), limit) if before else [])]) + "\n"
-        )
-    for theme in plot.THEMES:
-        (options.output / f"bindings-{theme}.svg").write_text(plot.draw(_chart(results), theme), "utf-8")
-    history.append(options.output / "bindings-history.jsonl", made)
+    against, grown = _grown(asked, made)
+    asked.output.mkdir(parents=True, exist_ok=True)
+    limit = history.WORTH if asked.fail_above is None else asked.fail_above
+    text = page.page(made, results, judged) + "\n".join([*history.page(grown, against, limit), ""])
+    (asked.output / "bindings.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (asked.output / "bindings.md").write_text(text, "utf-8")
+    for name, drawn in page.plots(results, SIZES).items():
+        (asked.output / name).write_text(drawn, "utf-8")
+    history.append(asked.output / HISTORY, made)
     print(targets.summary(judged), flush=True)
-    wrong = [r for rs in results.values() for r in rs if r.reason.startswith("wrong")]
-    for result in wrong:
-        print(f"fault: {result.entry.label}: {result.reason}", flush=True)
-    if not any(r.ok for rs in results.values() for r in rs if r.entry.contender != contenders.NATIVE):
-        print("fault: no binding was measured; `rva build` makes them", flush=True)
-        return 1
+    slower = [change for change in grown if change.beyond(limit)]
     for change in slower:
-        print(
-            f"fault: {change.name}: {change.before:.4g} before, {change.now:.4g} now ({change.percent:+.1f} %)",
-            flush=True,
-        )
-    return 1 if wrong or slower else 0
+        print(f"{'fault' if asked.fail_above is not None else 'slower or larger'}: {change.told(against)}", flush=True)
+    if grown and not slower:
+        print(f"against {against}: nothing grew by more than {limit:g} % and noise", flush=True)
+    faults = _faults(results)
+    for fault in faults:
+        print(f"fault: {fault}", flush=True)
+    return 1 if faults or (slower and asked.fail_above is not None) else 0
 
 
-def _starts(options: argparse.Namespace, found: list[Contender]) -> dict[str, list[str]]:
+def _measured(wanted: Sequence[Case], pool: measure.Pool, work: Path, *, quick: bool) -> dict[str, list[Result]]:
+    run = measure.Run(pool, Tensors(work), QUICK if quick else FULL)
+    results: dict[str, list[Result]] = {}
+    for case in wanted:
+        begun = time.monotonic()
+        results[case.id] = run.measure(case)
+        for result in results[case.id]:
+            if result.entry.contender in SINGLE:
+                result.ns = grouped(result.ns)
+        print("\n".join(measure.told(case, results[case.id], time.monotonic() - begun)), flush=True)
+    return results
+
+
+def _grown(asked: argparse.Namespace, made: history.Run) -> tuple[str, list[history.Change]]:
+    """What this run is held against: the run that was named, else the last ones here; and how figures changed."""
+    if asked.baseline:
+        before = history.figures(json.loads(asked.baseline.read_text("utf-8")))
+        return asked.baseline.name, history.changes(before, history.figures(made))
+    count, before = history.earlier(asked.output / HISTORY, made)
+    return f"the last {count} runs here", history.changes(before, history.figures(made))
+
+
+def _faults(results: Mapping[str, Sequence[Result]]) -> list[str]:
+    """Results of ours that are wrong, or that there are none."""
+    every = [r for rs in results.values() for r in rs]
+    if not any(r.ok for r in every if r.entry.contender != contenders.NATIVE):
+        return ["no binding was measured; `rva build` makes them"]
+    return [f"{r.entry.label}: {r.reason}" for r in every if r.reason.startswith("wrong")]
+
+
+def _starts(asked: argparse.Namespace, found: list[Contender]) -> dict[str, list[str]]:
     """What is started to see how long that takes."""
     rows = {"cli": _row(f"cli-{TRIPLE}"), "napi": _row(f"napi-{TRIPLE}"), "wasi": _row("wasm-wasip1-reactor")}
     rows |= {f"wasm-{level}": _row(f"wasm-web-{level}") for level in LEVELS}
     python = next((Path(c.command()[0]) for c in found if c.name == "Python"), None)
-    return startup.commands(options.wasm_node or Path("node"), rows, python, options.wasm_python)
+    return startup.commands(asked.wasm_node or Path("node"), rows, python, asked.wasm_python)
 
 
 def _budgets() -> dict[str, dict[str, int]]:
@@ -134,46 +147,6 @@ def _budgets() -> dict[str, dict[str, int]]:
     return found
 
 
-def _extras(made: dict[str, Any]) -> list[str]:
-    """Start-up times and sizes as sections of the report."""
-    lines = [
-        "",
-        "## Start-up",
-        "",
-        "A process is started and the library loaded; median, in turns.",
-        "",
-        "| | ms |",
-        "| --- | --- |",
-    ]
-    lines += [f"| {name} | {ms:.1f} |" for name, ms in made["startup"].items()]
-    lines += ["", "## Sizes", "", "Files of `dist/` with a budget in `platforms.toml`, the largest share first.", ""]
-    lines += ["| file | bytes | of the budget |", "| --- | --- | --- |"]
-    sizes = sorted(made["sizes"].items(), key=lambda item: -item[1]["bytes"] / item[1]["budget"])
-    lines += [f"| `{name}` | {s['bytes']} | {s['bytes'] / s['budget']:.0%} |" for name, s in sizes]
-    lines += [
-        "",
-        "![Shares of the core](bindings-light.svg#only-light)",
-        "![Shares of the core](bindings-dark.svg#only-dark)",
-    ]
-    return lines
-
-
-def _chart(results: dict[str, list[Result]]) -> plot.Chart:
-    """Each contender's best way as a share of the core, for each number of keys."""
-    cases = {f"{keys} keys": results.get(f"flat-{keys}", []) for keys in SIZES}
-    names = list(
-        dict.fromkeys(r.entry.contender for rs in cases.values() for r in rs if r.entry.contender != contenders.NATIVE)
-    )
-
-    def share(found: list[Result], name: str) -> float | None:
-        ours = [r.median for r in found if r.entry.contender == name and r.ok]
-        core = targets.find(found, contenders.NATIVE)
-        return 100 * core.median / min(ours) if ours and core else None
-
-    groups = [(name, [share(found, name) for found in cases.values()]) for name in names]
-    return plot.Chart("One query, each binding's best way", "% of the core's speed", list(cases), groups, 110.0)
-
-
 def grouped(ns: list[int]) -> list[int]:
     """Times of single calls as means of groups that take about 50 µs, which is how the slower clocks have to measure."""
     if not ns:
@@ -183,17 +156,7 @@ def grouped(ns: list[int]) -> list[int]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--driver", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--peers-modules", type=Path)
-    parser.add_argument("--node", type=Path)
-    parser.add_argument("--wasm-python", type=Path, help="an interpreter that has wasmtime")
-    parser.add_argument("--wasm-node", type=Path)
-    parser.add_argument("--only", action="append", metavar="CASE")
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--title", default="python bench/bindings/compare.py")
-    parser.add_argument("--commit", default="")
+    parser = options.parser(__doc__, "bench/bindings/compare.py")
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="the JSON of an earlier run")
     parser.add_argument("--fail-above", type=float, metavar="PCT", help="a figure that grew by more is a fault")
     return parser.parse_args()
@@ -204,9 +167,9 @@ def _row(name: str) -> Path | None:
     return next((path for path in (ROOT / "dist").glob(f"*/{name}") if path.is_dir()), None)
 
 
-def _contenders(options: argparse.Namespace, work: Path) -> tuple[list[Contender], dict[str, str]]:
+def _contenders(asked: argparse.Namespace, work: Path) -> tuple[list[Contender], dict[str, str]]:
     """Those that can take part, and why others cannot."""
-    found: list[Contender] = [contenders.core(options.driver)]
+    found: list[Contender] = [contenders.core(asked.driver)]
     absent: dict[str, str] = {}
 
     def add(name: str, row: str, make: Callable[[Path], Contender], program: str = "") -> None:
@@ -218,7 +181,7 @@ def _contenders(options: argparse.Namespace, work: Path) -> tuple[list[Contender
         else:
             found.append(make(folder))
 
-    here, node = Path(sys.executable), options.wasm_node or Path(shutil.which("node") or "node")
+    here, node = Path(sys.executable), asked.wasm_node or Path(shutil.which("node") or "node")
     add("Node.js", f"napi-{TRIPLE}", lambda folder: contenders.javascript(node, "Node.js", folder))
     add("Python", f"native-wheel-{TRIPLE}", lambda folder: contenders.python(_installed(folder, work)))
     add("Command line", f"cli-{TRIPLE}", lambda folder: contenders.command_line(here, folder))
@@ -230,13 +193,13 @@ def _contenders(options: argparse.Namespace, work: Path) -> tuple[list[Contender
         "WASM simd128, Chromium", "wasm-web-simd128",
         lambda folder: contenders.browser(here, "WASM simd128, Chromium", "chromium", folder), "chromium",
     )  # fmt: skip
-    if options.wasm_python:
+    if asked.wasm_python:
         add(
             "WASI, wasmtime", "wasm-wasip1-reactor",
-            lambda folder: contenders.reactor(options.wasm_python, next(folder.glob("*.wasm"))),
+            lambda folder: contenders.reactor(asked.wasm_python, next(folder.glob("*.wasm"))),
         )  # fmt: skip
-    if options.peers_modules:
-        found += contenders.peers(options.node, options.peers_modules)
+    if asked.peers_modules:
+        found += contenders.peers(asked.node, asked.peers_modules)
     for name, reason in absent.items():
         print(f"not run: {name}: {reason}", flush=True)
     return found, absent
@@ -247,10 +210,10 @@ def _installed(folder: Path, work: Path) -> Path:
     return wheel.install(next(folder.glob("*.whl")), work / "venv")
 
 
-def _cases(found: list[Contender], options: argparse.Namespace) -> list[Case]:
+def _cases(found: list[Contender], asked: argparse.Namespace) -> list[Case]:
     """The sizes of the promise, one query each, and one so small that only the call itself is left."""
     cases = []
-    for keys in SIZES[:2] if options.quick else SIZES:
+    for keys in SIZES[:2] if asked.quick else SIZES:
         problem = Problem(dim=DIM, keys=keys)
         cases.append(Case(f"flat-{keys}", f"{keys} keys of {DIM}", _entries(found, problem)))
     small = Problem(dim=1, keys=1)
@@ -266,15 +229,6 @@ def _entries(found: list[Contender], problem: Problem) -> tuple[Entry, ...]:
             ways = ("", targets.NARROW) if TRIPLE.startswith("x86_64") else ("",)
         entries += [Entry(contender.name, problem, way=way) for way in ways]
     return tuple(entries)
-
-
-def _versions(pool: measure.Pool, found: list[Contender]) -> dict[str, str]:
-    versions: dict[str, str] = {}
-    for contender in found:
-        said = measure.describe(pool, contender).get("versions")
-        if isinstance(said, dict):
-            versions |= {str(k): str(v) for k, v in said.items()}
-    return versions
 
 
 def _sizes() -> dict[str, int]:
@@ -297,50 +251,9 @@ def _as_json(result: Result) -> dict[str, object]:
         "calls": len(result.ns),
         "median_ns": result.median,
         "best_ns": result.best,
+        "noise": history.noise(result.ns),
         "error": result.error,
     }
-
-
-def _page(made: dict[str, object], results: dict[str, list[Result]], judged: list[targets.Target]) -> str:
-    words = {True: "met", False: "**missed**", None: "not run"}
-    about = made["machine"]
-    assert isinstance(about, dict)
-    lines = [
-        "# Measured: bindings",
-        "",
-        f"`{made['command']}`, {made['date']}, commit {str(made['commit'])[:12]}, {made['seconds']} s. "
-        f"{about['processor']}, {about['processors']} processors, {about['memory_gib']} GiB, {about['system']}; "
-        f"load before {about['load']}, after {about['load_at_the_end']}.",
-        "",
-        "One query, one thread, float32, turn by turn in one run. Each binding has its own process and its own copy of the same",
-        "numbers; a share is the core's median divided by the binding's. Times are means of groups of calls of about 50 µs.",
-        "",
-        "| bound | wanted | measured | |",
-        "| --- | --- | --- | --- |",
-        *(f"| {t.name} | {t.wanted} | {t.measured} | {words[t.met]} |" for t in judged),
-    ]
-    for id, found in results.items():
-        core = targets.find(found, contenders.NATIVE)
-        lines += [
-            "",
-            f"## {id}",
-            "",
-            "| | way | median | best | share of the core | calls |",
-            "| --- | --- | --- | --- | --- | --- |",
-        ]
-        for result in found:
-            entry = result.entry
-            if not result.ok:
-                lines.append(f"| {entry.contender} | {entry.way} | {result.reason} | | | |")
-                continue
-            share = f"{core.median / result.median:.1%}" if core else ""
-            times = f"{_time(result.median)} | {_time(result.best)}"
-            lines.append(f"| {entry.contender} | {entry.way} | {times} | {share} | {len(result.ns)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _time(ns: float) -> str:
-    return f"{ns:.0f} ns" if ns < 10_000 else f"{ns / 1000:.1f} µs" if ns < 10_000_000 else f"{ns / 1e6:.1f} ms"
 
 
 if __name__ == "__main__":

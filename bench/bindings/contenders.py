@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from versus.contenders import Contender, FromNpm, Ours
+from versus.contenders import Contender, FromNpm, Ours, plain
 from versus.model import Problem
 
 WORKERS = Path(__file__).resolve().parent / "workers"
@@ -38,14 +38,7 @@ class Binding:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
-        return {
-            "mechanism": problem.mechanism,
-            "element": problem.element,
-            "dim": problem.row,
-            "heads": problem.heads,
-            "causal": problem.causal,
-            "neighbors": problem.neighbors,
-        }
+        return plain(problem)
 
 
 def core(driver: Path) -> Contender:

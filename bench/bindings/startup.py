@@ -44,8 +44,8 @@ def commands(
     return found
 
 
-def measure(found: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Milliseconds of each command, in turns, the median; one that fails is left out."""
+def measure(found: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
+    """Milliseconds of each command, in turns: the median, and how far quartiles lie from it; one that fails is left out."""
     spent: dict[str, list[float]] = {name: [] for name in found}
     for _ in range(rounds):
         for name, argv in found.items():
@@ -53,4 +53,9 @@ def measure(found: Mapping[str, Sequence[str]], rounds: int = ROUNDS) -> dict[st
             done = subprocess.run(argv, capture_output=True, check=False)
             if done.returncode == 0:
                 spent[name].append(1000 * (time.perf_counter() - started))
-    return {name: round(statistics.median(times), 1) for name, times in spent.items() if len(times) == rounds}
+    return {name: _summed(times) for name, times in spent.items() if len(times) == rounds}
+
+
+def _summed(times: Sequence[float]) -> dict[str, float]:
+    low, middle, high = statistics.quantiles(times, n=4)
+    return {"ms": round(middle, 1), "noise": round((high - low) / 2 / middle, 4)}

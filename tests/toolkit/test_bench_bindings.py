@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import compare
 import history
 import pytest
 import startup
 import targets
 from contenders import NATIVE, NPM
-from versus.model import Entry, Problem, Result
+from versus import machine, measure
+from versus.model import QUICK, Case, Entry, Problem, Result
+from versus.tensors import Tensors
 
 PROBLEM = Problem(dim=128, keys=1000)
 
@@ -64,49 +67,129 @@ def test_ratios_and_sizes() -> None:
     assert found["a: module, gzipped"].met and found["b: module, gzipped"].met is False
 
 
-def run_of(core: float, node: float, start: float = 30.0, size: int = 1000) -> dict[str, Any]:
+def run_of(core: float, node: float, start: float = 30.0, size: int = 1000, noise: float = 0.0) -> dict[str, Any]:
     """A run as its JSON file has it."""
     results = [
-        {"contender": NATIVE, "way": "", "median_ns": core},
-        {"contender": "Node.js", "way": "flat", "median_ns": node},
+        {"contender": NATIVE, "way": "", "median_ns": core, "noise": 0.0},
+        {"contender": "Node.js", "way": "flat", "median_ns": node, "noise": noise},
         {"contender": "C", "way": "", "reason": "not run: no compiler"},
     ]
     about = {"date": "2026-11-24", "commit": "0" * 40, "command": "rva bench bindings", "seconds": 1.0}
     return {
         **about,
-        "machine": {"processor": "x"},
+        "effort": "full",
+        "machine": {"processor": "x", "scheduling": "shared"},
         "cases": {"flat-1000": results},
-        "startup": {"Node.js alone": start},
+        "startup": {"Node.js alone": {"ms": start, "noise": 0.0}},
         "sizes": {"a.node": {"bytes": size, "budget": 2000}},
     }
+
+
+NODE = "flat-1000: Node.js [flat], times the core's"
 
 
 @pytest.mark.parametrize(
     ("now", "slower"),
     [
         (run_of(1000, 1100), []),
-        (run_of(1000, 1215), ["flat-1000: Node.js [flat], times the core's"]),
+        (run_of(1000, 1215), [NODE]),
         (run_of(1120, 1232), ["flat-1000: core on x, ns"]),
         # The whole machine was slower: the core's own figure tells, and no binding is blamed.
         (run_of(2000, 2200), ["flat-1000: core on x, ns"]),
+        # What this run is off by itself is no regression; more than that is.
+        (run_of(1000, 1215, noise=0.06), []),
+        (run_of(1000, 1250, noise=0.06), [NODE]),
         (run_of(1000, 1100, start=34), ["start-up: Node.js alone, ms"]),
         (run_of(1000, 1100, size=1101), ["size: a.node, bytes"]),
     ],
 )
 def test_a_regression_of_ten_percent_is_seen(now: dict[str, Any], slower: list[str]) -> None:
-    found = history.regressions(run_of(1000, 1100), now, 10)
-    assert [change.name for change in found] == slower
-    assert ("slower or larger" in "\n".join(history.page(history.changes(run_of(1000, 1100), now), 10))) == bool(slower)
+    before, after = history.figures(run_of(1000, 1100)), history.figures(now)
+    assert [change.name for change in history.regressions(before, after, 10)] == slower
+    text = "\n".join(history.page(history.changes(before, after), "it", 10))
+    assert ("**slower or larger**" in text) == bool(slower)
 
 
-def test_a_history_grows_by_a_line_a_run(tmp_path: Path) -> None:
-    for node in (1100, 1300):
-        history.append(tmp_path / "h.jsonl", run_of(1000, node))
-    lines = [json.loads(line) for line in (tmp_path / "h.jsonl").read_text("utf-8").splitlines()]
-    assert [line["figures"]["flat-1000: Node.js [flat], times the core's"] for line in lines] == [1.1, 1.3]
+def test_a_run_is_held_against_the_last_ones_of_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "h.jsonl"
+    assert history.earlier(path, run_of(1, 1)) == (0, {})
+    elsewhere = {**run_of(1000, 9000), "effort": "quick"}
+    for run in (run_of(1000, 5000), *(run_of(1000, node) for node in (1100, 1120, 1110, 1130, 1090)), elsewhere):
+        history.append(path, run)
+    assert len(path.read_text("utf-8").splitlines()) == 7, "a line a run"
+    count, before = history.earlier(path, run_of(1000, 1))
+    assert (count, before[NODE]) == (5, history.Figure(1.11, pytest.approx(0.018, abs=0.001)))
+    assert history.regressions(before, history.figures(run_of(1000, 1150)), history.WORTH) == []
+    [change] = history.regressions(before, history.figures(run_of(1000, 1221)), history.WORTH)
+    assert change.told("the last 5 runs") == f"{NODE}: 1.11 in the last 5 runs, 1.221 now (+10.0 %, noise 3.6 %)"
+
+
+def test_noise_is_how_far_parts_of_a_run_lie_apart() -> None:
+    assert history.noise([100] * 80) == 0 == history.noise([100] * 3)
+    assert history.noise([100, 110] * 2 + [100] * 76) == 0, "a few slow calls are not the part's middle"
+    assert 0.04 < history.noise(([100] * 10 + [110] * 10) * 4) < 0.06
+
+
+SPIN = """
+import sys, time
+from lines import answer_all, time_groups
+tasks = {}
+def spin(turns):
+    end = time.perf_counter_ns() + turns * int(sys.argv[1])
+    while time.perf_counter_ns() < end: pass
+def answer(ask):
+    if ask["do"] == "run":
+        return {"ns": time_groups(spin, ask["seconds"], ask["most"], 0)}
+    return {}
+answer_all(answer)
+"""
+
+
+@dataclass(frozen=True)
+class Spins:
+    """A process whose call takes so many nanoseconds."""
+
+    name: str
+    ns: int
+
+    @property
+    def process(self) -> str:
+        return self.name
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-c", SPIN, str(self.ns)]
+
+    def ways(self, problem: Problem, threads: int) -> tuple[str, ...]:
+        return ("flat",)
+
+    def request(self, problem: Problem) -> dict[str, object]:
+        return {}
+
+
+@pytest.mark.process
+def test_a_made_regression_is_measured_and_noise_is_not(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real processes, turn by turn: the same again three times, then one that takes 10 % more."""
+    monkeypatch.setenv("PYTHONPATH", str(root / "bench" / "core" / "workers"))
+    path = tmp_path / "h.jsonl"
+    found = []
+    for ns in (200_000, 200_000, 200_000, 220_000):
+        pool = measure.Pool([Spins(NATIVE, 100_000), Spins("Node.js", ns)], machine.cpus())
+        try:
+            entries = (Entry(NATIVE, PROBLEM), Entry("Node.js", PROBLEM, way="flat"))
+            results = measure.Run(pool, Tensors(tmp_path), QUICK).measure(Case("flat-1000", "", entries))
+        finally:
+            pool.close()
+        assert all(r.ok for r in results), [r.reason for r in results]
+        run = {**run_of(1, 1), "cases": {"flat-1000": [compare._as_json(r) for r in results]}}
+        _, before = history.earlier(path, run)
+        found.append([c.name for c in history.regressions(before, history.figures(run), history.WORTH)])
+        history.append(path, run)
+    assert found == [[], [], [], [NODE]]
 
 
 @pytest.mark.process
 def test_starts_are_measured_in_turns_and_failures_left_out() -> None:
     found = startup.measure({"good": [sys.executable, "-c", "0"], "bad": [sys.executable, "-c", "1/0"]}, rounds=2)
-    assert list(found) == ["good"] and found["good"] > 0
+    assert list(found) == ["good"] and found["good"]["ms"] > 0

@@ -100,7 +100,7 @@ def test_a_faulty_matrix(rva: Rva, project: Path, command: str) -> None:
 
 def test_no_matrix(rva: Rva, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(rva("plan", cwd=tmp_path / "empty"), 3, "does not exist")
+    refused(rva("plan", cwd=tmp_path / "empty"), 3, "there is no platforms.toml in")
 
 
 def test_rva_works_from_a_folder_below(rva: Rva, project: Path) -> None:

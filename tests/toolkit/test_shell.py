@@ -281,6 +281,7 @@ def test_a_child_that_fails_on_a_full_disk_need_not_say_so(tmp_path: Path, monke
         (errno.EDQUOT, "the disk is full"),
         (errno.EROFS, "cannot be written"),
         (errno.EACCES, "cannot be written"),
+        (errno.ENOTDIR, "a file stands where a folder should be"),
         (errno.EIO, "writing x"),
     ],
 )

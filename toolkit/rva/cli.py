@@ -285,7 +285,10 @@ def test(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="a comparison of platforms.toml, such as core")],
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="a comparison of platforms.toml, such as core; else all of them"),
+    ] = None,
     peers: Annotated[
         bool, typer.Option("--peers", help="also measure the packages of others (gigabytes, fetched once)")
     ] = False,
@@ -295,31 +298,38 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="small sizes, short turns: whether it works")] = False,
     output: Annotated[Path | None, typer.Option("--output", metavar="DIR", help="default: .rva/bench-NAME")] = None,
     baseline: Annotated[
-        Path | None, typer.Option("--baseline", metavar="FILE", help="compare with an earlier run's JSON (bindings)")
+        Path | None, typer.Option("--baseline", metavar="FILE", help="compare with this run's JSON (bindings)")
     ] = None,
     fail_above: Annotated[
-        float | None, typer.Option("--fail-above", metavar="PCT", min=0, help="fail where a figure grew by more")
+        float | None,
+        typer.Option("--fail-above", metavar="PCT", min=0, help="fail where a figure grew by more (bindings)"),
     ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Measure against the machine's limits and, with --peers, against what others publish.
+    """Measure against the machine's limits, earlier runs and, with --peers, what others publish.
 
-    Examples: rva bench core; rva bench bindings --baseline .rva/bench-bindings/bindings.json --fail-above 10
+    Examples: rva bench; rva bench core; rva bench bindings --fail-above 10
     """
     from rva import workflow
     from rva.bench import Wish
 
     root = here()
-    place = output.absolute() if output else root / ".rva" / f"bench-{name}"
-    if fail_above is not None and baseline is None:
-        raise errors.UsageError("--fail-above compares with nothing", fix="name an earlier run's JSON with --baseline")
+    table = matrix.load(root)
+    names = [name] if name else list(table.bench)
+    if len(names) > 1 and (only or output or baseline or fail_above is not None or as_json):
+        raise errors.UsageError(
+            "--only, --output, --baseline, --fail-above and --json are for one comparison",
+            fix=f"name it: {' or '.join(names)}",
+        )
     if baseline is not None and not baseline.is_file():
         raise errors.UsageError(f"{baseline} is not there", fix="an earlier run wrote it: bench-NAME/NAME.json")
-    wish = Wish(name, place, tuple(only or ()), quick, peers, baseline and baseline.absolute(), fail_above)
-    folder = workflow.bench(root, matrix.load(root), wish, log_for(quiet, verbose))
-    print_out((folder / f"{name}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
+    for each in names:
+        place = output.absolute() if output else root / ".rva" / f"bench-{each}"
+        wish = Wish(each, place, tuple(only or ()), quick, peers, baseline and baseline.absolute(), fail_above)
+        folder = workflow.bench(root, table, wish, log_for(quiet, verbose))
+        print_out((folder / f"{each}.json").read_text("utf-8") if as_json else f"results: {folder}\n")
 
 
 @app.callback(invoke_without_command=True)

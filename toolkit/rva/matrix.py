@@ -23,6 +23,7 @@ MAX_BYTES = 200_000
 MAX_LINE = 1_000
 MAX_DEPTH = 12
 _SHOWN = 40
+_WHERE = "run rva inside a checkout that has one; `rva init` gives one to a Cargo workspace"
 
 
 def load(root: Path) -> Matrix:
@@ -110,7 +111,7 @@ def _read(path: Path) -> str:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise MatrixError(f"{path} does not exist", fix="run rva inside a project that has a platforms.toml") from None
+        raise MatrixError(f"there is no platforms.toml in {path.parent} or above", fix=_WHERE) from None
     except OSError as error:
         raise MatrixError(f"{path} cannot be read: {error.strerror}") from None
     if len(data) > MAX_BYTES:

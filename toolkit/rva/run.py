@@ -76,7 +76,8 @@ def _attempt(row: RowPlan, shop: Workshop, progress: _Progress, stop: threading.
         # A full disk, a lost network or an interrupt fails every other row too.
         if not shop.keep_going or isinstance(error, (DiskError, Interrupted)):
             stop.set()
-        progress.failed(row, error)
+        if not isinstance(error, Interrupted):
+            progress.failed(row, error)
         return row, _result(row, "failed", time.monotonic() - started, reason=error.what, fix=error.fix), error
     progress.done(row, stored)
     size = sum(f.size for f in stored.files)
@@ -121,7 +122,7 @@ def _run_step(
     program = shutil.which(argv[0], path=env.get("PATH"))
     if program is None:
         raise ToolError(
-            f"{row.id}: `{argv[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it"
+            f"`{argv[0]}` was not found", fix="run `rva doctor` to see what is missing, `rva setup` to get it"
         )
     shell.run(
         [program, *argv[1:]],
@@ -154,14 +155,14 @@ def _inspect(row: RowPlan, finished: Path, shop: Workshop, kept: Sequence[Stored
         for fault in check.check(finished / file.name, file.kind, target, row.triple, shop.matrix, forbidden)
     ]
     if faults:
-        raise CheckFailed(f"{row.id}: what was built does not match its row\n  " + "\n  ".join(faults))
+        raise CheckFailed("what was built does not match its row\n  " + "\n  ".join(faults))
 
 
 def _refuse_changed(row: RowPlan, shop: Workshop) -> None:
     """What is built from sources that moved since the plan must not be kept under the plan's key."""
     paths, planned = shop.sources[row.recipe]
     if fingerprint(shop.root, paths) != planned:
-        raise CheckFailed(f"{row.id}: its sources changed since the build began", fix="run the same command again")
+        raise CheckFailed("its sources changed since the build began", fix="run the same command again")
 
 
 def fingerprint(root: Path, paths: Sequence[str]) -> str:

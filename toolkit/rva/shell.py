@@ -360,4 +360,9 @@ def from_os_error(error: OSError, doing: str) -> RvaError:
             f"{doing}: {error.filename or ''} cannot be written ({error.strerror})",
             fix="make the folder writable or set RVA_CACHE_DIR to one that is",
         )
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return DiskError(
+            f"{doing}: a file stands where a folder should be ({error.strerror})",
+            fix="remove or rename that file, or set RVA_CACHE_DIR to a folder",
+        )
     return DiskError(f"{doing}: {error}", fix="see the message of the operating system")

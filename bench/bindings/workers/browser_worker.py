@@ -21,6 +21,11 @@ import numpy as np
 
 HERE = Path(__file__).parent
 _TYPES = {".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm", ".html": "text/html"}
+# What the page imports, where attend.mjs looks for it.
+_SCRIPTS = {
+    "/attend.mjs": HERE / "attend.mjs",
+    "/core/workers/answer.mjs": HERE.parents[1] / "core" / "workers" / "answer.mjs",
+}
 _START_S = 60.0
 
 
@@ -43,8 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, rest = self.path.partition("?")
         if path == "/":
             self._send(200, ".html", (HERE / "page.html").read_bytes())
-        elif path == "/attend.mjs":
-            self._send(200, ".mjs", (HERE / "attend.mjs").read_bytes())
+        elif path in _SCRIPTS:
+            self._send(200, ".mjs", _SCRIPTS[path].read_bytes())
         elif path == "/entry.mjs":
             text = (
                 f'export * from "/files/{self.server.entry}"; export {{ default }} from "/files/{self.server.entry}";'

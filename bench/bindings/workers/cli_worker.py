@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from lines import answer_all
+
 
 def median_ns(program: str, dim: int, keys: int, iterations: int) -> int:
     """The median of so many calls in one process, as the program reports it."""
@@ -22,23 +24,23 @@ def median_ns(program: str, dim: int, keys: int, iterations: int) -> int:
     return round(float(case["median_ms"]) * 1e6)
 
 
-def main() -> None:
-    """Answer requests until standard input ends."""
-    program, tasks = sys.argv[1], {}
-    for line in sys.stdin:
-        ask: dict[str, Any] = json.loads(line)
-        answer: dict[str, object] = {}
-        try:
-            if ask["do"] == "prepare":
-                tasks[ask["id"]] = (ask["dim"], ask["count"])
-                answer = {"with": "benchmark"}
-            elif ask["do"] == "run":
-                dim, keys = tasks[ask["id"]]
-                answer = {"ns": [median_ns(program, dim, keys, 200 if keys < 5000 else 50)]}
-        except (OSError, subprocess.CalledProcessError, KeyError, ValueError) as error:
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)
+class Program:
+    """The program and the sizes that it is asked for."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._tasks: dict[str, tuple[int, int]] = {}
+
+    def answer(self, ask: dict[str, Any]) -> dict[str, object]:
+        """What a request asks for."""
+        if ask["do"] == "prepare":
+            self._tasks[ask["id"]] = (ask["dim"], ask["count"])
+            return {"with": "benchmark"}
+        if ask["do"] == "run":
+            dim, keys = self._tasks[ask["id"]]
+            return {"ns": [median_ns(self._path, dim, keys, 200 if keys < 5000 else 50)]}
+        return {}
 
 
 if __name__ == "__main__":
-    main()
+    answer_all(Program(sys.argv[1]).answer)

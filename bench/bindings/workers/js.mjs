@@ -1,15 +1,14 @@
 // This library from Node.js: `node js.mjs <folder of dist/>`, an addon or a WebAssembly module; lines of JSON in and out.
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import v8 from "node:v8";
-import { prepare, time, warm } from "./attend.mjs";
+import { now, serve, tensor } from "../../core/workers/serve.mjs";
+import { prepare } from "./attend.mjs";
 
+const GROUP_NS = 50_000;
 const api = await load(process.argv[2]);
-const tasks = new Map();
-const now = () => Number(process.hrtime.bigint());
 
 async function load(folder) {
   const files = readdirSync(folder, { recursive: true });
@@ -26,34 +25,7 @@ async function load(folder) {
   return api;
 }
 
-function tensor(path) {
-  const bytes = readFileSync(path);
-  // A copy of its own, from the start of a buffer: small files come out of a shared one.
-  return new Float32Array(new Uint8Array(bytes).buffer);
-}
-
-function answer(ask) {
-  if (ask.do === "describe") return { versions: { "Node.js": process.version } };
-  if (ask.do === "prepare") {
-    const task = prepare(api, ask, tensor(ask.queries), tensor(ask.keys), tensor(ask.values));
-    tasks.set(ask.id, task);
-    warm(task.call, now);
-    return { with: ask.way };
-  }
-  const task = tasks.get(ask.id);
-  if (ask.do === "run") return { ns: time(task.call, now, ask.seconds, ask.most) };
-  if (ask.do === "result") return writeFileSync(ask.path, new Uint8Array(Float32Array.from(task.call()).buffer)), {};
-  tasks.delete(ask.id);
-  task.free();
-  return {};
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  let reply;
-  try {
-    reply = answer(JSON.parse(line));
-  } catch (error) {
-    reply = { error: String(error) };
-  }
-  process.stdout.write(JSON.stringify(reply) + "\n");
-}
+await serve(
+  () => ({ "Node.js": process.version }),
+  (ask) => prepare(api, ask, [ask.queries, ask.keys, ask.values].map(tensor), now, GROUP_NS),
+);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -31,22 +30,6 @@ def prepare(ask: serve.Ask) -> serve.Task:
     return serve.Task(call, lambda: np.asarray(call()))
 
 
-def run(call: Callable[[], object], seconds: float, most: int) -> list[int]:
-    """Nanoseconds of a call, of groups of calls long enough for the clock."""
-    clock = time.perf_counter_ns
-    end = clock() + int(seconds * 1e9)
-    times: list[int] = []
-    group = 1
-    while not times or (len(times) < most and clock() < end):
-        turns = range(group)
-        start = clock()
-        for _ in turns:
-            call()
-        spent = (clock() - start) // group
-        times.append(spent)
-        group = 1 if most == 1 else max(1, min(10_000, _GROUP_NS // max(spent, 1)))
-    return times
-
-
 if __name__ == "__main__":
-    serve.serve(prepare, lambda: {"ruvector-attention": version("ruvector-attention"), "numpy": np.__version__}, run)
+    versions = {"ruvector-attention": version("ruvector-attention"), "numpy": np.__version__}
+    serve.serve(prepare, lambda: versions, serve.grouped(_GROUP_NS))

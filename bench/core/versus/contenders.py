@@ -32,7 +32,8 @@ class Contender(Protocol):
         """What it is told of a problem beyond the tensors."""
 
 
-def _plain(problem: Problem) -> dict[str, object]:
+def plain(problem: Problem) -> dict[str, object]:
+    """The problem as it is."""
     return {
         "mechanism": problem.mechanism,
         "element": problem.element,
@@ -66,7 +67,7 @@ class Ours:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
-        return _plain(problem)
+        return plain(problem)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Limit:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The loop's kind instead of a mechanism."""
-        return {**_plain(problem), "mechanism": self.name}
+        return {**plain(problem), "mechanism": self.name}
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class FromPython:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
-        return _plain(problem)
+        return plain(problem)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class FromNpm:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
-        return _plain(problem)
+        return plain(problem)
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class Wasm:
 
     def request(self, problem: Problem) -> dict[str, object]:
         """The problem as it is."""
-        return _plain(problem)
+        return plain(problem)
 
 
 def wasm(modules: Path, python: Path, node: Path) -> list[Contender]:

@@ -210,3 +210,19 @@ def describe(pool: Pool, contender: Contender) -> dict[str, object]:
     except (WorkerError, WorkerGone, OSError):
         pool.drop(entry)
         return {}
+
+
+def versions(pool: Pool, contenders: Sequence[Contender]) -> dict[str, str]:
+    """What all of them say of what they are made of."""
+    found: dict[str, str] = {}
+    for contender in contenders:
+        said = describe(pool, contender).get("versions")
+        if isinstance(said, dict):
+            found |= {str(k): str(v) for k, v in said.items()}
+    return found
+
+
+def told(case: Case, results: Sequence[Result], seconds: float) -> list[str]:
+    """A finished case for those who wait, and who has no result in it."""
+    reasons = [f"  {result.entry.label}: {result.reason}" for result in results if result.reason]
+    return [f"{case.id}: {len(case.entries)} entries, {seconds:.1f} s", *reasons]

@@ -1,9 +1,10 @@
 // The published npm packages: `node npm.mjs <folder with node_modules> <package>`, lines of JSON in and out.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+import { time } from "./answer.mjs";
+import { now, serve, tensor } from "./serve.mjs";
 
 const [folder, name] = process.argv.slice(2);
 const load = createRequire(join(folder, "package.json"));
@@ -36,11 +37,6 @@ async function wasm() {
   };
 }
 
-function tensor(path) {
-  const bytes = readFileSync(path);
-  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
-}
-
 // Rows of all heads as, for each head, an array of its rows.
 function split(flat, row, heads) {
   const width = row / heads;
@@ -49,8 +45,6 @@ function split(flat, row, heads) {
     Array.from({ length: rows }, (_, i) => flat.slice(i * row + head * width, i * row + (head + 1) * width)),
   );
 }
-
-const tasks = new Map();
 
 function prepare(ask) {
   const keys = tensor(ask.keys);
@@ -68,36 +62,7 @@ function prepare(ask) {
       for (let i = 0; i < queries[h].length; i++) out.set(attends[h](queries[h][i]), i * valueRow + h * width);
     }
   };
-  tasks.set(ask.id, { call, out });
-  return { with: ask.way };
+  return { with: ask.way, run: (seconds, most) => time(call, now, seconds, most), result: () => out, free: () => {} };
 }
 
-function run({ call }, seconds, most) {
-  const end = process.hrtime.bigint() + BigInt(Math.round(seconds * 1e9));
-  const ns = [];
-  do {
-    const start = process.hrtime.bigint();
-    call();
-    ns.push(Number(process.hrtime.bigint() - start));
-  } while (ns.length < most && process.hrtime.bigint() < end);
-  return { ns };
-}
-
-function answer(ask) {
-  if (ask.do === "describe") return { versions: { [name]: version, node: process.version } };
-  if (ask.do === "prepare") return prepare(ask);
-  const task = tasks.get(ask.id);
-  if (ask.do === "drop") return tasks.delete(ask.id), {};
-  if (ask.do === "run") return run(task, ask.seconds, ask.most);
-  return writeFileSync(ask.path, new Uint8Array(task.out.buffer)), {};
-}
-
-for await (const line of createInterface({ input: process.stdin })) {
-  let reply;
-  try {
-    reply = answer(JSON.parse(line));
-  } catch (error) {
-    reply = { error: String(error) };
-  }
-  process.stdout.write(JSON.stringify(reply) + "\n");
-}
+await serve(() => ({ [name]: version, node: process.version }), prepare);

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from lines import answer_all, time_groups
 from numpy.typing import NDArray
 
 
@@ -54,7 +53,7 @@ Run = Callable[[Callable[[], object], float, int], list[int]]
 
 
 def run(call: Callable[[], object], seconds: float, most: int) -> list[int]:
-    """Nanoseconds of each call, for about so many seconds."""
+    """Nanoseconds of each call, for about so many seconds, with nothing between the clock and the call."""
     clock = time.perf_counter_ns
     end = clock() + int(seconds * 1e9)
     times: list[int] = []
@@ -65,6 +64,19 @@ def run(call: Callable[[], object], seconds: float, most: int) -> list[int]:
     return times
 
 
+def grouped(group_ns: int) -> Run:
+    """The same for calls too short for the clock: in groups that take about so long."""
+
+    def run_groups(call: Callable[[], object], seconds: float, most: int) -> list[int]:
+        def calls(count: int) -> None:
+            for _ in range(count):
+                call()
+
+        return time_groups(calls, seconds, most, group_ns)
+
+    return run_groups
+
+
 def serve(prepare: Callable[[Ask], Task], versions: Callable[[], dict[str, str]], timed: Run = run) -> None:
     """Answer requests until standard input ends; `timed` calls and tells how long each call took."""
     # What a library prints must not come between the answers.
@@ -72,13 +84,7 @@ def serve(prepare: Callable[[Ask], Task], versions: Callable[[], dict[str, str]]
     os.dup2(2, 1)
     gc.disable()
     tasks: dict[str, Task] = {}
-    for line in sys.stdin:
-        try:
-            answer = _answer(json.loads(line), tasks, prepare, versions, timed)
-        except Exception as error:  # noqa: BLE001 - told to the harness, which goes on with the others
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    answer_all(lambda request: _answer(request, tasks, prepare, versions, timed), answers)
 
 
 def _answer(

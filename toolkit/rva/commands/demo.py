@@ -9,7 +9,7 @@ import typer
 
 from rva import matrix, shell
 from rva.console import here, print_out
-from rva.errors import UsageError
+from rva.errors import CheckFailed, UsageError
 
 
 def demo(
@@ -26,4 +26,6 @@ def demo(
             "platforms.toml names no demonstration", fix='add `demo = ["{python}", "..."]` to its [project]'
         )
     argv = shell.filled([*words, str(port)], {"python": [sys.executable]})
-    shell.run(argv, cwd=root, on_line=lambda line: print_out(f"{line}\n"))
+    done = shell.run(argv, cwd=root, on_line=lambda line: print_out(f"{line}\n"), check=False)
+    if done.returncode != 0:
+        raise CheckFailed("the demonstration did not start", fix="its message stands above")
