@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
-from guest import GROUP_NS, Guest, tensors, versions
-from lines import answer_all, time_groups
+from guest import Guest, Task, serve, tensors
 
 # Calls `rvattn_forward` so many times: a call from Python costs more than the call itself.
 _LOOP = """
@@ -25,40 +23,15 @@ _LOOP = """
 
 
 class Reactor:
-    """The running module and the measurements in its memory."""
+    """The running module; what is measured lies in blocks of its memory, which live as long as this process."""
 
     def __init__(self, path: str) -> None:
         self._guest = Guest(path)
         self._guest.function("_initialize")()
         self._loop = self._guest.beside(_LOOP, "rvattn_forward", "loop")
-        self._tasks: dict[str, tuple[tuple[int, ...], int, int]] = {}
 
-    def answer(self, ask: dict[str, Any]) -> dict[str, object]:
-        """What a request asks for."""
-        todo = ask["do"]
-        if todo == "describe":
-            return versions()
-        if todo == "prepare":
-            return self._prepare(ask)
-        if todo == "drop":
-            # The blocks live as long as this process.
-            self._tasks.pop(ask["id"], None)
-            return {}
-        words, out, size = self._tasks[ask["id"]]
-        if todo == "run":
-            return {"ns": time_groups(lambda turns: self._turns(words, turns), ask["seconds"], ask["most"], GROUP_NS)}
-        Path(ask["path"]).write_bytes(self._guest.read(out, size))
-        return {}
-
-    def _block(self, data: bytes, align: int = 64) -> int:
-        address = self._guest.function("rvattn_alloc")(len(data) + align)
-        if address == 0:
-            raise MemoryError("rvattn_alloc")
-        address += -address % align
-        self._guest.write(address, data)
-        return address
-
-    def _prepare(self, ask: dict[str, Any]) -> dict[str, object]:
+    def prepare(self, ask: dict[str, Any]) -> Task:
+        """A call's arguments, in the module's memory."""
         data, dim = tensors(ask), ask["dim"]
         q, k, v = (self._block(tensor) for tensor in data)
         size = len(data[2]) // (len(data[1]) // (4 * dim))
@@ -68,13 +41,21 @@ class Reactor:
         attention = int.from_bytes(self._guest.read(handle, 4), "little")
         lengths = [len(tensor) // 4 for tensor in data]
         words = (attention, q, lengths[0], dim, k, lengths[1], v, lengths[2], 0, out, size // 4)
-        self._tasks[ask["id"]] = (words, out, size)
-        return {"with": "C interface"}
 
-    def _turns(self, words: tuple[int, ...], turns: int) -> None:
-        if self._loop(*words, turns) != 0:
-            raise ValueError("the call failed")
+        def call(turns: int) -> None:
+            if self._loop(*words, turns) != 0:
+                raise ValueError("the call failed")
+
+        return Task("C interface", call, lambda: self._guest.read(out, size), lambda: None)
+
+    def _block(self, data: bytes, align: int = 64) -> int:
+        address = self._guest.function("rvattn_alloc")(len(data) + align)
+        if address == 0:
+            raise MemoryError("rvattn_alloc")
+        address += -address % align
+        self._guest.write(address, data)
+        return address
 
 
 if __name__ == "__main__":
-    answer_all(Reactor(sys.argv[1]).answer)
+    serve(Reactor(sys.argv[1]).prepare)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import wasmtime
+from lines import answer_all, time_groups
 
 # A call through the Python package costs some microseconds, so calls shorter than this are timed in groups.
 GROUP_NS = 500_000
@@ -64,9 +66,37 @@ class Guest:
         return call
 
 
-def versions() -> dict[str, object]:
-    """What a worker says of itself."""
-    return {"versions": {"wasmtime": version("wasmtime")}}
+@dataclass(frozen=True)
+class Task:
+    """A prepared measurement: what computes it, so many calls of it, its result, and what ends it."""
+
+    used: str
+    call: Callable[[int], object]
+    result: Callable[[], bytes]
+    drop: Callable[[], object]
+
+
+def serve(prepare: Callable[[dict[str, Any]], Task]) -> None:
+    """Answer requests until standard input ends."""
+    tasks: dict[str, Task] = {}
+
+    def answer(ask: dict[str, Any]) -> dict[str, object]:
+        todo = ask["do"]
+        if todo == "describe":
+            return {"versions": {"wasmtime": version("wasmtime")}}
+        if todo == "prepare":
+            tasks[ask["id"]] = prepare(ask)
+            return {"with": tasks[ask["id"]].used}
+        if todo == "drop":
+            tasks.pop(ask["id"]).drop()
+            return {}
+        task = tasks[ask["id"]]
+        if todo == "run":
+            return {"ns": time_groups(task.call, ask["seconds"], ask["most"], GROUP_NS)}
+        Path(ask["path"]).write_bytes(task.result())
+        return {}
+
+    answer_all(answer)
 
 
 def tensors(ask: dict[str, Any]) -> list[bytes]:

@@ -11,6 +11,7 @@ _TASKS = (
     ("rva build -t host", "what runs on this machine, with its reference cases"),
     ("rva verify -t host", "read and run it again, in every way there is here"),
     ("rva test --only NAME", "one check; their names stand below"),
+    ("rva bench", "measure, and say what became slower than in the runs before"),
     ("rva docs", "write the generated files after a change of platforms.toml"),
     ("rva test", "everything, as CI does"),
     ("rva clean", "remove dist/ and the build folders; finished rows stay in the cache"),
