@@ -42,7 +42,8 @@ def lay_out(folder: Path) -> None:
     copied = sorted({name.split("/")[0] for name in shown} - {"toolkit", "pyproject.toml", "src"})
     lists = {"source_paths": ["src"], "only_mutate": MUTATED, "also_copy": copied}
     lists |= {"pytest_add_cli_args": ARGUMENTS, "pytest_add_cli_args_test_selection": TESTS}
-    lines = ["timeout_constant = 60.0"]  # a busy machine is no reason to call a mutant found
+    # Half a minute where the tests take none, or many times theirs: what takes longer never ends, on a busy machine too.
+    lines = ["timeout_constant = 10.0", "timeout_multiplier = 3.0"]
     lines += [f"{key} = {list(value)!r}" for key, value in lists.items()]
     pytest = '[tool.pytest.ini_options]\naddopts = "--strict-markers --import-mode=importlib"'
     (folder / "pyproject.toml").write_text("[tool.mutmut]\n" + "\n".join(lines) + f"\n\n{pytest}\n")

@@ -25,6 +25,7 @@ _TIMEOUT_S = 300.0
 REPORT = "pip.json"
 _REGISTRY = "rehearsal"
 _NPM = ("--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error")
+_PIP = ("--quiet", "--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--only-binary=:all:")
 
 
 class Shop(Struct, frozen=True):
@@ -83,15 +84,8 @@ def npm(wanted: Packed, choice: Sequence[Packed], target: Target | None, shop: S
 def python(packed: Packed, target: Target, shop: Shop, room: Path) -> Path:
     """A folder of modules, as pip fills it for a target's system, whose tags have to fit."""
     tags = [f"--platform={tag}" for tag in naming.wheel_platform(target.triple).split(".")]
-    source = (
-        [f"--index-url={shop.python}", f"{packed.name}=={naming.pep440(shop.version)}"]
-        if shop.python
-        else ["--no-index", shop.path(packed)]
-    )
-    options = [
-        "--quiet", "--isolated", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--only-binary=:all:",
-    ]  # fmt: skip
-    words = [*options, "--implementation=cp", "--abi=abi3", *tags, f"--target={room / 'modules'}", *source]
+    source = _of_index(packed, shop) if shop.python else ["--no-index", shop.path(packed)]
+    words = [*_PIP, "--implementation=cp", "--abi=abi3", *tags, f"--target={room / 'modules'}", *source]
     words.append(f"--report={room / REPORT}")
     shop.run([sys.executable, _pip(), "install", *words], room)
     return room / "modules"
@@ -102,16 +96,8 @@ def venv(packed: Packed, shop: Shop, room: Path) -> Path:
     folder = room / "venv"
     shop.run([sys.executable, "-m", "venv", str(folder)], room)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    options = [
-        "--quiet",
-        "--isolated",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]
-    source = [f"--index-url={shop.python}", f"{packed.name}=={naming.pep440(shop.version)}"]
-    shop.run([str(python), "-m", "pip", "install", *options, f"--report={room / REPORT}", *source], room)
+    words = [*_PIP, f"--report={room / REPORT}", *_of_index(packed, shop)]
+    shop.run([str(python), "-m", "pip", "install", *words], room)
     return folder
 
 
@@ -151,6 +137,10 @@ def script(packed: Packed, shop: Shop, room: Path) -> Path:
     """The folder that the installer's script fills, from a release at ``shop.release``."""
     shop.run(["sh", shop.path(packed), "--from", shop.release, "--to", str(room / "bin")], room)
     return room / "bin"
+
+
+def _of_index(packed: Packed, shop: Shop) -> list[str]:
+    return [f"--index-url={shop.python}", f"{packed.name}=={naming.pep440(shop.version)}"]
 
 
 def _pip() -> str:
