@@ -252,24 +252,6 @@ def test_a_wheel_that_is_not_the_built_one(place: Place) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize(("right", "status"), [(True, "not-run"), (False, "fail")])
-def test_a_formula_names_archives_by_their_checksums(place: Place, right: bool, status: str) -> None:
-    place.pack("cli/top.tar.gz", "cli", "p", (CLI,), b"archive")
-    digest = hashlib.sha256(b"archive" if right else b"other").hexdigest()
-    text = f'url "https://x.example/releases/top.tar.gz"\nsha256 "{digest}"\n'
-    place.pack("manager/p.rb", "manager", "p.rb", (CLI,), text.encode())
-    [cell] = [c for c in place.cells() if c.package == "manager/p.rb"]
-    assert (cell.check, cell.status) == ("brew", status)
-    assert ("top.tar.gz: an address" if status == "fail" else "no Homebrew here; its 1 addresses") in cell.reason
-
-
-def test_what_has_no_way_here_is_not_run(place: Place) -> None:
-    place.pack("system/p.x86_64.rpm", "system", "p", (CLI,), b"x")
-    place.pack("installer/install.ps1", "installer", "install.ps1", (CLI,), b"x")
-    assert [(c.check, c.status) for c in place.cells()] == [("rpm", "not-run"), ("install.ps1", "not-run")]
-
-
-@pytest.mark.process
 @pytest.mark.parametrize(("data", "word"), [(b"built", "pass"), (b"other", "fail")])
 def test_the_installers_script(place: Place, data: bytes, word: str) -> None:
     place.build(CLI, b"built", "executable", PROGRAM)
@@ -322,29 +304,6 @@ def test_what_is_not_published_is_not_installed_from_a_registry(place: Place) ->
     found = place.cells(published=True)
     assert [(c.check, c.status) for c in found] == [("zip", "not-run"), ("pip", "not-run")]
     assert "never published" in found[0].reason and "rva verify" in found[1].reason
-
-
-def test_a_registry_is_asked_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: dict[str, Target]) -> None:
-    """With nothing of the user's: settings, caches and homes are the room's own."""
-    asked: list[tuple[str, dict[str, str]]] = []
-    monkeypatch.setattr(
-        rooms.Shop, "run", lambda _, argv, cwd, env=None: asked.append((" ".join(argv), dict(env or {})))
-    )
-    shop = rooms.Shop(
-        tmp_path, "1.2.3", {}, tmp_path / "log", npm="http://n/", python="http://p/simple/", cargo="sparse+http://c/", published=True
-    )  # fmt: skip
-    packed = Packed("f", "npm", "thing", (), "release", 1, "0")
-    rooms.npm(packed, (), rows["napi-aarch64-apple-darwin"], shop, tmp_path)
-    rooms.venv(packed, shop, tmp_path)
-    rooms.cargo(packed, shop, tmp_path)
-    (install, own), _, (pip, _), (add, home), (_, _) = asked
-    assert "--registry=http://n/ thing@1.2.3 --os=darwin --cpu=arm64" in install
-    assert str(tmp_path / "f") not in install
-    assert all(value.startswith(str(tmp_path)) for value in own.values())
-    assert "--index-url=http://p/simple/ thing==1.2.3" in pip and "--isolated" in pip
-    assert add == "cargo add thing@=1.2.3 --registry rehearsal"
-    assert home == {"CARGO_HOME": str(tmp_path / "cargo-home")}
-    assert "sparse+http://c/" in (tmp_path / ".cargo" / "config.toml").read_text()
 
 
 def test_lanes_of_rows_that_do_nothing_alone_are_for_packages(table: Matrix, rows: dict[str, Target]) -> None:

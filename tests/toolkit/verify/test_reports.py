@@ -13,7 +13,7 @@ from rva.verified import Cell, Verification
 from rva.verify import reports
 
 CELLS = (
-    Cell("one", "files", "pass", evidence="2 files"),
+    Cell("one", "files", "pass", evidence="2 files", duration_s=0.5),
     Cell("one", "direct", "pass", how="run", evidence="45 reference cases"),
     Cell("two", "files", "pass", stand_in=True),
     Cell("two", "qemu", "pass", how="emulated"),
@@ -25,7 +25,7 @@ CELLS = (
 )
 MADE = Verification(
     "1.2.3",
-    "c0ffee",
+    "c0ffeec0ffeec0ffee",
     "a machine",
     "2026-11-23",
     ("one", "two", "three"),
@@ -62,9 +62,25 @@ def test_nothing_checked_is_no_success() -> None:
 
 
 def test_markdown_has_a_cell_for_each_check() -> None:
-    text = reports.markdown(MADE)
-    assert "| `three` | fail |  | not run | not run |  |" in text
-    assert "**three, files**: built for <arm64> & not x64" in text
+    title, _, summary, _, head, rule, *lines = reports.markdown(MADE).splitlines()
+    assert title == "# Verification of 1.2.3"
+    assert summary == f"{MADE.summary}. a machine, 2026-11-23, c0ffeec0ffee."
+    assert (head, rule) == ("| row | files | direct | qemu | npm | pip |", "| --- | --- | --- | --- | --- | --- |")
+    assert lines == [
+        "| `one` | pass | pass |  | pass |  |",
+        "| `two` | stand-in |  | emulated |  | installs |",
+        "| `three` | fail |  | not run | not run |  |",
+        "",
+        "**three, files**: built for <arm64> & not x64",
+    ]
+
+
+def test_a_cell_of_several_runs_has_all_their_words() -> None:
+    cells = [Cell("one", "npm", "pass", how="run", lane=lane) for lane in ("node-18", "node-20")]
+    fails = Cell("one", "npm", "fail", lane="node-22", reason="1 of 2 cases failed")
+    text = reports.markdown(Verification("1", "", "", "", ("one",), ("npm",), (*cells, fails)))
+    assert "| `one` | pass, pass, fail |" in text
+    assert "**one, npm node-22**: 1 of 2 cases failed" in text
 
 
 def test_junit_counts_failures_and_what_was_not_run() -> None:
@@ -77,9 +93,29 @@ def test_junit_counts_failures_and_what_was_not_run() -> None:
         "npm": ("2", "0", "1"),
         "pip": ("1", "0", "0"),
     }
-    assert "one (npm/one.tgz, node-18)" in {case.get("name") for case in suites.iter("testcase")}
+    assert (suites.get("name"), suites.get("time")) == ("rva verify", "2.0")
+    cases = [(c.get("classname"), c.get("name"), c.get("time")) for c in suites.iter("testcase")]
+    assert cases == [
+        ("files", "one", "0.5"),
+        ("files", "two (stand-in)", "0.0"),
+        ("files", "three", "0.0"),
+        ("direct", "one", "0.0"),
+        ("qemu", "two", "0.0"),
+        ("qemu", "three", "0.0"),
+        ("npm", "one (npm/one.tgz, node-18)", "0.0"),
+        ("npm", "three (npm/three.tgz)", "0.0"),
+        ("pip", "two (python/two.whl, stand-in)", "0.0"),
+    ]
     [failure] = suites.iter("failure")
     assert failure.get("message") == "built for <arm64> & not x64"
+    assert [s.get("message") for s in suites.iter("skipped")] == ["qemu-arm was not found", "npm was not found"]
+    assert [s.text for s in suites.iter("system-out") if s.text] == ["2 files", "45 reference cases"]
+
+
+def test_junit_says_what_encoding_it_is_in() -> None:
+    text = reports.junit(MADE)
+    assert text.startswith("<?xml version='1.0' encoding=") and text.endswith("</testsuites>\n")
+    assert '\n  <testsuite name="direct"' in text  # for people too
 
 
 class _Words(HTMLParser):

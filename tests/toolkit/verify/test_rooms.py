@@ -73,7 +73,7 @@ def test_a_command_is_at_home_where_it_runs(asked: list[Asked], shop: Make, tmp_
 
 
 def test_a_program_that_is_missing(asked: list[Asked], shop: Make, tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="^zstd was not found$") as caught:
+    with pytest.raises(ToolError, match=r"^zstd was not found$") as caught:
         shop().run(["zstd"], tmp_path)
     assert "`rva doctor`" in caught.value.fix
     assert asked == []

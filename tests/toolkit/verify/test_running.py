@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -112,3 +113,108 @@ def test_direct_runs_become_cells() -> None:
 def test_every_lane_of_the_table_serves_a_row(table: Matrix, rows: dict[str, Target]) -> None:
     idle = [lane for lane in table.lanes if not any(running.serves(lane, target) for target in rows.values())]
     assert idle == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, {}),
+        ({"runner": ("{python}", "-q")}, {"RVA_SMOKE_RUNNER": '["/py", "-q"]'}),
+        ({"compiler": ("{python}", "cc")}, {"CC": '["/py", "cc"]'}),
+        ({"sysroot": "/usr/arm"}, {"QEMU_LD_PREFIX": "/usr/arm"}),
+        ({"env": {"RVA_SMOKE_BROWSER": "x"}}, {"RVA_SMOKE_BROWSER": "x"}),
+        ({"env": {"RVA_WINE_FOLDER": "/own"}}, {"RVA_WINE_FOLDER": "/own"}),
+    ],
+)
+def test_what_a_lanes_consumer_is_told(
+    table: Matrix, tmp_path: Path, change: dict[str, object], told: dict[str, str]
+) -> None:
+    lane = msgspec.structs.replace(LANE, **{"runner": (), **change})
+    runner = Runner(tmp_path, table, {"python": ["/py"]}, {}, Log(0))
+    assert running.environment(lane, runner) == {"RVA_WINE_FOLDER": str(tmp_path / ".rva" / "wine"), **told}
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """What would have run; all of it passes."""
+    found: list[Job] = []
+
+    def run(_: Runner, job: Job) -> Smoke:
+        found.append(job)
+        return Smoke(job.row, "pass", 3, duration_s=1.5)
+
+    monkeypatch.setattr(Runner, "_run", run)
+    return found
+
+
+@pytest.mark.parametrize(("build", "word"), [("native", "emulated"), ("stand-in", "stand-in")])
+def test_a_lane_runs_what_was_built_for_its_row(
+    table: Matrix, rows: dict[str, Target], tmp_path: Path, jobs: list[Job], build: str, word: str
+) -> None:
+    own = msgspec.structs.replace(table, lanes=(LANE,))
+    manifest = placed(b"x", rows[ROW], tmp_path, build)
+    away = msgspec.structs.replace(manifest.artifacts[0], id="another", sha256="0")
+    manifest = Manifest("1", "c", (away, *manifest.artifacts))
+    runner = bench(tmp_path, table)
+    [cell] = running.lanes(manifest, [rows[ROW]], own, HERE, runner)
+    assert (cell.row, cell.check, cell.how, cell.word) == (ROW, "other", "emulated", word)
+    assert (cell.evidence, cell.duration_s, cell.cached) == ("3 reference cases", 1.5, False)
+    [job] = jobs
+    made = manifest.artifacts[1]
+    folder = (tmp_path / "dist" / made.path).parent
+    assert job == Job(ROW, "other", named([made]), folder, LANE.argv, running.environment(LANE, runner))
+    [again] = running.lanes(manifest, [rows[ROW]], own, HERE, bench(tmp_path, table))
+    assert again.cached and len(jobs) == 1
+
+
+def test_the_real_file_goes_before_its_stand_in(
+    table: Matrix, rows: dict[str, Target], tmp_path: Path, jobs: list[Job]
+) -> None:
+    own = msgspec.structs.replace(table, lanes=(LANE,))
+    [real] = placed(b"x", rows[ROW], tmp_path).artifacts
+    double = msgspec.structs.replace(real, build="stand-in", sha256="0")
+    [cell] = running.lanes(Manifest("1", "c", (double, real)), [rows[ROW]], own, HERE, bench(tmp_path, table))
+    assert not cell.stand_in
+    assert jobs[0].files == named([real])
+
+
+def test_lanes_of_other_rows_and_of_rows_that_do_nothing_alone_give_no_cell(
+    table: Matrix, rows: dict[str, Target], tmp_path: Path, jobs: list[Job]
+) -> None:
+    own = msgspec.structs.replace(table, lanes=(LANE, msgspec.structs.replace(LANE, recipe="wasm-js", triple="any")))
+    targets = [rows["wasm-js"], rows["cli-x86_64-apple-darwin"]]
+    assert running.lanes(Manifest("1", "c", ()), targets, own, HERE, bench(tmp_path, table)) == ()
+
+
+def test_the_system_that_a_lane_wants_is_there(tmp_path: Path) -> None:
+    assert running.lacking(msgspec.structs.replace(LANE, sysroot=str(tmp_path)), HERE) == ""
+    both = msgspec.structs.replace(LANE, system=("no-such-emulator",), sysroot="/no/such/folder")
+    assert running.lacking(both, HERE).startswith("no-such-emulator was not found")
+    gone = msgspec.structs.replace(LANE, sysroot="/no/such/folder")
+    assert running.lacking(gone, HERE) == "/no/such/folder is missing; `rva setup --system` installs it"
+    away = msgspec.structs.replace(LANE, host="aarch64-apple-darwin")
+    assert running.lacking(away, HERE) == "runs on aarch64-apple-darwin, this is x86_64-unknown-linux-gnu"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "how", "evidence", "word"),
+    [
+        (Smoke("a", "pass", 5), "run", "5 reference cases", "pass"),
+        (Smoke("a", "pass", 5), "loads", "it loads; its functions are not called", "loads"),
+        (Smoke("a", "fail", 4, 1, reason="1 of 5"), "run", "", "fail"),
+        (Smoke("a", "fail", 4, 1, reason="1 of 5"), "loads", "", "fail"),
+        (Smoke("a", "not-run", reason="no node"), "", "", "not run"),
+    ],
+)
+def test_a_verdict_as_a_cell(verdict: Smoke, how: str, evidence: str, word: str) -> None:
+    cell = running.cell(verdict, "direct", how)
+    assert (cell.row, cell.check, cell.how, cell.stand_in) == ("a", "direct", how, False)
+    assert (cell.evidence, cell.reason, cell.word) == (evidence, verdict.reason, word)
+
+
+def test_the_machine_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    found = os.uname()
+    assert running.machine() == f"{found.sysname} {found.release} {found.machine}, 2 processors"
+    monkeypatch.delattr(os, "uname")
+    assert running.machine() == "posix"
