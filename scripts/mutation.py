@@ -3,11 +3,13 @@
 python scripts/mutation.py MUTMUT [FOLDER]
 
 MUTMUT is the program of requirements/mutation.txt. It wants packages below src/, so the checkout's files are copied to
-FOLDER (.rva/mutation) in that shape; a second run goes on where the first was ended. Prints what was killed, and the survivors.
+FOLDER (.rva/mutation) in that shape. A second run judges what the first did not kill, and what changed since; without the
+folder everything is judged. Prints what was killed, and the survivors.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -28,6 +30,7 @@ TESTS = ("tests/toolkit/inspect", "tests/toolkit/verify", "tests/toolkit/audit")
 # Tests that start rva itself see nothing of a mutant.
 ARGUMENTS = ("-m", "not process", "-p", "no:cacheprovider")
 LEAST = 80.0
+KILLED = 1  # pytest's exit status where a test failed
 
 
 def lay_out(folder: Path) -> None:
@@ -47,6 +50,16 @@ def lay_out(folder: Path) -> None:
     lines += [f"{key} = {list(value)!r}" for key, value in lists.items()]
     pytest = '[tool.pytest.ini_options]\naddopts = "--strict-markers --import-mode=importlib"'
     (folder / "pyproject.toml").write_text("[tool.mutmut]\n" + "\n".join(lines) + f"\n\n{pytest}\n")
+
+
+def forget(folder: Path) -> None:
+    """What an earlier run did not kill, and which tests reach what: tests may have changed."""
+    (folder / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
+    for path in (folder / "mutants").rglob("*.meta"):
+        kept = json.loads(path.read_text())
+        ends = kept["exit_code_by_key"]
+        kept["exit_code_by_key"] = {name: end if end == KILLED else None for name, end in ends.items()}
+        path.write_text(json.dumps(kept))
 
 
 def verdicts(mutmut: str, folder: Path) -> dict[str, str]:
@@ -78,6 +91,7 @@ def main() -> int:
     mutmut = str(Path(sys.argv[1]).absolute())
     folder = Path(sys.argv[2]) if len(sys.argv) > 2 else ROOT / ".rva" / "mutation"
     lay_out(folder)
+    forget(folder)
     subprocess.run([mutmut, "run", "--max-children", "2"], cwd=folder, check=False)
     found = verdicts(mutmut, folder)
     if not found:

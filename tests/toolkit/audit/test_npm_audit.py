@@ -36,8 +36,9 @@ def test_a_platform_package_that_was_not_published(registry: Registry) -> None:
     del registry.packages[LINUX, VERSION]
     name = f"{MAIN}-darwin-x64"
     registry.packages[name, "1.0.0"] = registry.packages.pop((name, VERSION))
+    words = f"asks for {LINUX}@{VERSION}: the registry has no package of this name"
     assert said(audit(SPEC)) == [
-        f"{MAIN}: missing-package: asks for {LINUX}@{VERSION}: the registry has no package of this name",
+        f"{MAIN}: missing-package: {words}",
         f"{MAIN}: missing-package: asks for {name}@{VERSION}: the registry has no version {VERSION}, only 1.0.0",
     ]
 
@@ -65,6 +66,16 @@ def test_a_name_alone_is_a_promise(registry: Registry, samples: Files) -> None:
     assert said(audit(f"npm:{LINUX}@{VERSION}")) == [
         f"{LINUX}: wrong-binary: thing.linux-x64-gnu.node is for darwin arm64 11.0; its name says linux"
     ]
+
+
+def test_a_static_program_may_say_glibc(registry: Registry, samples: Files) -> None:
+    """It runs there as well, so it is only worth a look."""
+    binary = samples["x86_64-unknown-linux-musl/executable"]
+    registry.add(platform_package(samples, "linux-x64-gnu", binary=binary))
+    found = audit(f"npm:{LINUX}@{VERSION}")
+    assert said(found) == []
+    for by, warning in zip(("package.json", "its name"), said(found, "warning"), strict=True):
+        assert warning.endswith(f"is static, so it runs beside any C library; {by} says glibc")
 
 
 def test_no_libc_field(registry: Registry, samples: Files) -> None:
@@ -104,9 +115,8 @@ def test_versions_that_differ(registry: Registry, samples: Files) -> None:
 
 def test_what_is_inside_is_what_was_asked_for(registry: Registry, samples: Files) -> None:
     registry.add(platform_package(samples, "linux-x64-gnu", version="9.9.9"), version=VERSION)
-    assert said(audit(f"npm:{LINUX}@{VERSION}")) == [
-        f"{LINUX}: identity: package.json says {LINUX}@9.9.9; {LINUX}@{VERSION} was wanted"
-    ]
+    words = f"package.json says {LINUX}@9.9.9; {LINUX}@{VERSION} was wanted"
+    assert said(audit(f"npm:{LINUX}@{VERSION}")) == [f"{LINUX}: identity: {words}"]
 
 
 def test_a_file_of_another_digest(registry: Registry) -> None:
@@ -221,7 +231,8 @@ def test_names_that_types_declare() -> None:
     [
         ("exports.a = 1; module.exports.b = 2", {"a", "b"}),
         ("export function a() {}\nexport async function b() {}\nexport class C {}\nexport const d = 1", {"a", "b", "C", "d"}),
-        ("export { a, b as c }; export * as d from './d.js'", {"a", "c", "d"}),
+        ("export { a, b as c, }; export * as d from './d.js'", {"a", "c", "d"}),
+        ("export { a, type B }", {"a"}),
         ("export function* gen() {}", {"gen"}),
         ("// exports.no = 1\nexports.yes = 'https://x' // no", {"yes"}),
         ("if (exports.a == 1) exports.b = 2", {"b"}),

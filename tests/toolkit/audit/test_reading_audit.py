@@ -155,6 +155,20 @@ def test_limits_of_files_on_this_machine(tmp_path: Path, monkeypatch: pytest.Mon
         audit(str(path))
 
 
+def test_a_folder_of_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audited_files, "_MOST_FILES", 2)
+    for number in range(3):
+        (tmp_path / f"{number}").write_bytes(b"")
+    with pytest.raises(UsageError) as caught:
+        audit(str(tmp_path))
+    assert str(caught.value) == f"{tmp_path} holds more than 2 files"
+
+
+def test_a_version_that_is_none() -> None:
+    with pytest.raises(UsageError, match="'x-y!' is no version of a Python package"):
+        registries.wheels("http://127.0.0.1:1/simple", "thing", "x-y!")
+
+
 def test_limits_of_what_is_fetched(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MOST_BYTES", 100)
     with pytest.raises(NetworkError, match="sends more than 100 bytes"):
@@ -176,12 +190,12 @@ def test_a_registry_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(NetworkError, match=r"127\.0\.0\.1 could not be asked for /thing/1.0.0"):
             audit("npm:thing@1.0.0")
         status = 401
-        with pytest.raises(ToolError, match=r"127\.0\.0\.1 wants a password"):
+        with pytest.raises(ToolError, match="wants a password, which rva does not use"):
             audit("npm:thing@1.0.0")
         status = 200
         for reply, words in (
-            (b"<html>", "is no JSON"),
-            (b"[]", "is no object"),
+            (b"<html>", "the registry's answer for thing@1.0.0 is no JSON"),
+            (b"[]", "the registry's answer for thing@1.0.0 is no object"),
             (b"{}", "names no file"),
             (b'{"dist": {"tarball": "file:///etc/passwd"}}', "names a file at file:"),
         ):

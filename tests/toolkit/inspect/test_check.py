@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from rva.inspect import ar, check
-from rva.inspect.sniff import FormatError, object_facts, sniff
+from rva.inspect.sniff import FormatError, ObjectFacts, object_facts, sniff
 from rva.model import Matrix, Target
 
 Inspect = Callable[..., tuple[str, ...]]
@@ -47,6 +47,8 @@ def test_texts(inspect: Inspect, table: Matrix) -> None:
     assert inspect(PC % version, "pkgconfig", row) == ()
     assert inspect(PC % b"9.9.9", "pkgconfig", row) == (f"its version is 9.9.9; {table.version} was wanted",)
     assert inspect(b"Name: x\n", "pkgconfig", row) == (f"its version is missing; {table.version} was wanted",)
+    two = b"Version: 1:2:3\nVersion: 4\n"
+    assert inspect(two, "pkgconfig", row) == (f"its version is 1:2:3, 4; {table.version} was wanted",)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +103,33 @@ def test_names_in_static_libraries() -> None:
     assert [(m.name, m.machine) for m in ar.read(bsd).members] == [("object.o", "x64")]
 
 
+@pytest.mark.parametrize(
+    ("parts", "names"),
+    [
+        ([(b"//", b"first_name.obj/\nsecond.obj/\n"), (b"/0", ELF), (b"/16", ELF)], ["first_name.obj", "second.obj"]),
+        ([(b"//", b"first_name.obj\0second.obj\0"), (b"/0", ELF), (b"/15", ELF)], ["first_name.obj", "second.obj"]),
+        ([(b"//", b"\nX.obj/"), (b"/0", ELF), (b"/1", ELF), (b"/99", ELF)], ["", "X.obj", ""]),
+        ([(b"//", b"BOX/"), (b"/0", ELF)], ["BOX"]),
+        ([(b"/0", ELF)], [""]),  # no table of names
+        ([(b"BOX", ELF), (b"TAX/", ELF)], ["BOX", "TAX"]),
+        ([(b"#1/4", b"BOX\0" + ELF), (b"#1/x", ELF), (b"/x", ELF)], ["BOX", "#1/x", "/x"]),
+    ],
+)
+def test_where_names_are_kept(parts: list[tuple[bytes, bytes]], names: list[str]) -> None:
+    data = b"!<arch>\n" + b"".join(member(name, body) for name, body in parts)
+    assert [m.name for m in ar.read(data).members] == names
+    assert {(m.format, m.machine) for m in ar.read(data).members} == {("ELF", "x64")}
+
+
+def test_a_member_ends_where_its_header_says() -> None:
+    whole = b"!<arch>\n" + member(b"a.o/", ELF[:19]) + member(b"b.o/", ELF)
+    assert [m.machine for m in ar.read(whole).members] == ["none", "x64"]
+    for cut in range(9, len(whole)):
+        if cut not in (8 + 60 + 20, 8 + 60 + 19):  # padding is not asked for
+            with pytest.raises(FormatError, match="damaged or truncated at byte"):
+                ar.read(whole[:cut])
+
+
 def test_foreign_members_of_a_static_library(inspect: Inspect) -> None:
     row = f"native-c-{LINUX}"
     arm = ELF[:18] + (183).to_bytes(2, "little") + ELF[20:]
@@ -118,6 +147,10 @@ def test_foreign_members_of_a_static_library(inspect: Inspect) -> None:
     many = b"!<arch>\n" + b"".join(member(b"%d.o/" % i, arm) for i in range(9))
     assert inspect(many, "static", row)[-1] == "and 4 more members like these"
     assert inspect(b"nonsense" * 10, "static", row) == ("format unknown; a static library was wanted",)
+    assert inspect(many[: -len(member(b"8.o/", arm)) * 4], "static", row)[-1].startswith("member '4.o' is ELF")
+    assert inspect(b"!<arch>\n" + member(b"a.o/", ELF), "static", "wasm-web-baseline") == (
+        "member 'a.o' is ELF for x64; none for wasm32 was wanted",
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,7 +193,8 @@ def test_formats_by_their_first_bytes(head: bytes, name: str) -> None:
 
 
 def test_processors_of_object_files() -> None:
-    assert object_facts(b"\0\0\xff\xff\0\0\x64\xaa").machine == "arm64"  # an import library's member
+    # An import library's member
+    assert object_facts(b"\0\0\xff\xff\0\0\x64\xaa\x01") == ObjectFacts("COFF", "arm64")
     assert object_facts(b"\x64\x86\x02\0").machine == "x64"
     assert object_facts(ELF[:18] + b"\x08\0").machine == "machine 0x8"
     assert object_facts(b"\xcf\xfa\xed\xfe\x0c\0\0\x01").machine == "arm64"

@@ -165,28 +165,32 @@ def tars() -> Iterator[tuple[str, Build, str]]:
             "is a link or a device",
         )
     whole = tar("top/a", "top/b")
-    yield "sparse-file", lambda: packed(sparse()), "sparse file"
+    yield "sparse-file", lambda: packed(sparse()), "is a sparse file, which some programs unpack as something else"
     yield "sparse-file-by-pax", lambda: packed(pax("top/a", **{"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "top/b", "GNU.sparse.realsize": "9"})), "sparse file|not a sound"  # fmt: skip
     yield "name-by-pax", lambda: packed(pax("top/a", path="../evil")), "would leave the folder"
     yield "link-by-pax", lambda: packed(pax("top/a", path="top/a\nb")), "belong in no name"
     yield "size-by-pax", lambda: packed(pax("top/a", size="99999999999")), "unpacks to more than"
-    yield "negative-size-by-pax", lambda: packed(pax("top/a", size="-512")), "bytes|not a sound"
+    yield "negative-size-by-pax", lambda: packed(pax("top/a", size="-512")), "says that it has -512 bytes|not a sound"
     yield "size-beyond-the-end", lambda: packed(patched(whole, 124, b"%011o\0" % 99_999)), "not a sound tar"
     yield "size-of-gigabytes", lambda: packed(patched(whole, 124, b"%011o\0" % (1 << 32))), "unpacks to more than"
-    yield "negative-size", lambda: packed(patched(whole, 124, b"\xff" * 12)), "bytes|not a sound"
+    yield "negative-size", lambda: packed(patched(whole, 124, b"\xff" * 12)), "says that it has -1 bytes|not a sound"
     yield "size-of-no-number", lambda: packed(patched(whole, 124, b"zzzzzzzzzzz\0")), "not a sound tar"
-    yield "wrong-checksum", lambda: packed(b"X" + whole[1:]), "not a sound tar"
+    yield "wrong-checksum", lambda: packed(b"X" + whole[1:]), "not a sound tar archive: bad checksum"
     yield "wrong-checksum-later", lambda: packed(whole[:1024] + b"X" + whole[1025:]), "are no entry"
     yield "cut-in-the-header", lambda: packed(whole[:300]), "not a sound tar"
     yield "cut-in-a-file", lambda: packed(tar("top/a", size=2000)[:1000]), "not a sound tar"
     yield "more-after-the-end", lambda: packed(whole + tar("top/c")), "are no entry"
     yield "cut-in-the-gzip", lambda: packed(whole)[:-9], "cut short"
-    yield "wrong-digest-of-the-gzip", lambda: packed(whole)[:-8] + bytes(8), "not a sound"
-    yield "more-after-the-gzip", lambda: packed(whole) + b"evil", "something follows"
-    yield "second-gzip", lambda: packed(whole) + packed(tar("top/c")), "something follows"
+    yield "wrong-digest-of-the-gzip", lambda: packed(whole)[:-8] + bytes(8), "not a sound .tar.gz archive: Error -3"
+    yield "more-after-the-gzip", lambda: packed(whole) + b"evil", "something follows its end"
+    yield "second-gzip", lambda: packed(whole) + packed(tar("top/c")), "something follows its end"
     yield "bomb", lambda: packed(bytes(unpack.MAX_BYTES + 1)), "unpacks to more than"
     yield "bomb-of-a-long-name", lambda: packed(tar("top/" + "a/" * 100_000)), "another way to write"
-    yield "many-files", lambda: packed(tar(*(f"top/{i}" for i in range(unpack.MAX_FILES + 1)))), "holds more than"
+    yield (
+        "many-files",
+        lambda: packed(tar(*(f"top/{i}" for i in range(unpack.MAX_FILES + 1)))),
+        "holds more than 50 files",
+    )
     yield "empty", lambda: b"", "not a sound|cut short"
     yield "nonsense", lambda: b"\x1f\x8b\x08" + b"nonsense" * 20, "not a sound"
     yield "nothing-inside", lambda: packed(bytes(1024)), "one top folder"
@@ -203,7 +207,11 @@ def zips() -> Iterator[tuple[str, Build, str]]:
         yield kind, lambda mode=mode: zipped("top/x", external_attr=mode << 16), "is a link or a device"
     yield "nul-in-a-name", lambda: zipped("top/aXb").replace(b"top/aXb", b"top/a\0b"), "belong in no name"
     yield "other-name-inside", lambda: zipped("top/a").replace(b"top/a", b"../aa", 1), "not a sound zip"
-    yield "second-name", lambda: zipped("top/a", extra=struct.pack("<HHBI", 0x7075, 10, 1, 0) + b"evil!"), "second name"
+    yield (
+        "second-name",
+        lambda: zipped("top/a", extra=struct.pack("<HHBI", 0x7075, 10, 1, 0) + b"evil!"),
+        "has a second name, which some programs take",
+    )
     yield "encrypted", lambda: central(whole, 8, b"\x01\0"), "not a sound zip"
     yield "unknown-compression", lambda: central(whole, 10, b"\x63\0"), "not a sound zip"
     yield "wrong-digest", lambda: central(whole, 16, bytes(4)), "not a sound zip"
@@ -226,7 +234,7 @@ def zips() -> Iterator[tuple[str, Build, str]]:
     yield "list-beyond-the-end", lambda: end_of_zip(whole, 16, struct.pack("<I", 4_000_000_000)), "not a sound zip"
     yield "bomb", bomb, "unpacks to more than|not a sound zip"
     yield "bomb-that-lies", lying_bomb, "not a sound zip"
-    yield "many-files", lambda: zipped(*(f"top/{i}" for i in range(unpack.MAX_FILES + 1))), "holds more than"
+    yield "many-files", lambda: zipped(*(f"top/{i}" for i in range(unpack.MAX_FILES + 1))), "holds more than 50 files"
     yield "empty", lambda: b"", "not a sound zip"
     yield "nonsense", lambda: b"PK\x03\x04" + b"nonsense" * 20, "not a sound zip"
 

@@ -113,7 +113,8 @@ def test_facts(samples: Samples) -> None:
 
 
 def test_target_features_section() -> None:
-    body = vector([b"+" + text("simd128"), b"-" + text("atomics"), b"=" + text("bulk-memory")])
+    marks = (b"+", "simd128"), (b"-", "atomics"), (b"=", "bulk-memory"), (b"X", "unknown")
+    body = vector([mark + text(name) for mark, name in marks])
     data = module() + section(0, text("target_features") + body)
     assert wasm.read(data).features == {"simd128", "bulk-memory"}
 
@@ -134,7 +135,11 @@ def test_target_features_section() -> None:
         (b"\x02\x40\x0b", set()),
         (b"\x0e\x02\x00\x01\x02", set()),
         (b"\x1c\x01\x7b", set()),
-        (b"\x1f\x40\x02\x00\xfd\x01\x00\x02\x00\x0b", set()),  # try_table with two catch clauses
+        *(
+            (b"\x1f\x40\x01" + bytes([kind]) + b"\xfd\x01" * 2 + b"\x0b", set()) for kind in (0, 1)
+        ),  # try_table: tag, label
+        *((b"\x1f\x40\x01" + bytes([kind]) + b"\xfd\x01" + b"\x0b", set()) for kind in (2, 3)),  # all tags: a label
+        (b"\x1f\x40\x02\x00\xfd\x01\x00\x02\x00\x0b", set()),  # two clauses
         (b"\xfc\x0a\x00\x00", set()),
         (b"\x28\x42\x01\x7d", set()),  # i32.load from memory 1: a third number follows
         (b"\x20\xfd\xfd\x01", set()),
@@ -169,6 +174,7 @@ def test_instructions_are_told_from_their_operands(code: bytes, used: set[str]) 
         module(code=b"\x17"),
         module(code=b"\xfc\x7f"),
         module(code=b"\xfd\xff\x7f"),
+        module(code=b"\xfd" + leb(0x114)),
         module(code=b"\x43\x00"),
     ],
 )
@@ -197,11 +203,12 @@ def test_tables_globals_and_memories_among_the_imports() -> None:
         text("env") + text("f") + b"\0\x05",
         text("env") + text("t") + b"\x01\x70\x01\x01\x02",
         text("env") + text("m") + b"\x02\x01\x80\x01\x80\x02",
+        text("env") + text("l") + b"\x02\x00\x80\x01",  # without a maximum
         text("env") + text("g") + b"\x03\x7f\x01",
         text("env") + text("e") + b"\x04\0\x00",
     ]
     facts = wasm.read(HEADER + section(2, vector(entries)))
-    assert [n for _, n in facts.imports] == ["f", "t", "m", "g", "e"]
+    assert [n for _, n in facts.imports] == ["f", "t", "m", "l", "g", "e"]
 
 
 # Numbers after each opcode, from the specification's index of instructions and its exception-handling appendix.
@@ -261,9 +268,9 @@ def test_each_instruction_takes_its_own_numbers(opcode: bytes, operands: bytes) 
 @pytest.mark.parametrize("operation", [*range(0x114)])
 def test_each_vector_instruction_takes_its_own_operands(operation: int) -> None:
     if operation <= 11 or operation in (92, 93):
-        operands = b"\x04\xfe\x01"
+        operands = b"\x17\xfe\x01"  # an alignment that is no instruction
     elif 84 <= operation <= 91:
-        operands = b"\x04\xfe\x01\xfe"
+        operands = b"\x17\xfe\x01\xfe"
     elif operation in (12, 13):
         operands = b"\xfe" * 16
     elif 21 <= operation <= 34:

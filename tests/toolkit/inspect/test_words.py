@@ -83,7 +83,7 @@ def test_files_that_are_cut(samples: Samples) -> None:
             read(whole[:-1])
     head = bytearray(samples[f"{MAC}/shared"])
     head[16:20] = (40).to_bytes(4, "little")  # more load commands than there are
-    with pytest.raises(FormatError, match=r"load commands announced|not a readable Mach-O file"):
+    with pytest.raises(FormatError, match="truncated: 40 load commands announced, 16 found"):
         macho.read(bytes(head))
 
 

@@ -382,6 +382,13 @@ def test_a_stand_ins_checksum_is_none_that_a_formula_may_name(place: Place, ran:
     assert (cell.status, cell.reason) == ("fail", "a.zip: an address without the package's checksum")
 
 
+def test_a_scoop_manifest(place: Place, ran: list[Job]) -> None:
+    archive = pack(place, "cli/a.zip", "cli", WINDOWS)
+    place.pack("manager/p.json", "manager", "p.json", (CLI,), f"https://x.example/a.zip {archive.sha256}".encode())
+    [cell] = [c for c in installed.cells(hall(place), place.table.targets) if c.check == "scoop"]
+    assert (cell.status, cell.reason[:24]) == ("not-run", "there is no Scoop here; ")
+
+
 @pytest.mark.parametrize(
     ("kind", "file", "said"),
     [

@@ -59,7 +59,7 @@ def test_a_file_that_changed_or_is_gone(
     path.write_bytes(path.read_bytes() + b"\0")
     [cell] = reading.cells(manifest, [rows[ROW]], table, tmp_path)
     assert cell.status == "fail"
-    assert "is not the file that was built" in cell.reason
+    assert "is not the file that was built: its SHA-256 differs from the manifest's" in cell.reason
     path.unlink()
     [cell] = reading.cells(manifest, [rows[ROW]], table, tmp_path)
     assert cell.reason.endswith("is missing")

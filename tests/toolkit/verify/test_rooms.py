@@ -161,7 +161,7 @@ def test_a_project_that_gets_a_crate(asked: list[Asked], shop: Make, tmp_path: P
         assert (command.cwd, command.env["CARGO_HOME"]) == (room, str(room / "cargo-home"))
     # A workspace of its own, or cargo would ask the checkout around it.
     assert "[workspace]" in (room / "Cargo.toml").read_text()
-    assert (room / "src" / "main.rs").read_text().startswith("fn main()")
+    assert (room / "src" / "main.rs").read_text() == "fn main() {}\n"
     config = (room / ".cargo" / "config.toml").read_text()
     assert config == '[registries.rehearsal]\nindex = "sparse+http://c/"\n'
 

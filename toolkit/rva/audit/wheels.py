@@ -27,8 +27,8 @@ def check(data: bytes, file_name: str) -> tuple[list[str], int, list[Finding]]:
     inside = {str(tag) for line in facts.tags for tag in parse_tag(line)}
     outside = {str(tag) for tag in tags}
     if inside != outside:
-        listed = f"{', '.join(sorted(inside))}; the file name {', '.join(sorted(outside))}"
-        findings.append(error("tags", f"WHEEL names the tags {listed}"))
+        listed = [", ".join(sorted(tags)) for tags in (inside, outside)]
+        findings.append(error("tags", f"WHEEL names the tags {listed[0]}; the file name {listed[1]}"))
     findings += [error("record", fault) for fault in facts.record_faults]
     platforms = sorted({tag.platform for tag in tags})
     if platforms == ["any"] and machines:

@@ -39,7 +39,7 @@ def _members(data: bytes) -> Iterator[Member]:
     while at < len(data):
         header = data[at : at + 60]
         size = _number(header[48:58])
-        if len(header) < 60 or header[58:] != b"`\n" or size is None or at + 60 + size > len(data):
+        if header[58:] != b"`\n" or size is None or at + 60 + size > len(data):
             raise FormatError(f"damaged or truncated at byte {at}")
         body = data[at + 60 : at + 60 + size]
         at += 60 + size + size % 2

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from email.parser import HeaderParser
 from pathlib import PurePosixPath
+from typing import Any
 
 from rva import naming
 from rva.inspect import native, secrets, tarball, wheel
@@ -92,7 +93,7 @@ def held(files: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
 
 def _extension(extensions: Mapping[str, bytes], wanted: Wanted) -> Iterator[str]:
     if len(extensions) != 1:
-        yield f"one compiled module was wanted; found {_list(extensions) if extensions else 'none'}"
+        yield f"one compiled module was wanted; found {_list(extensions)}"
         return
     [(name, body)] = extensions.items()
     ending = ".pyd" if wanted.target.os == "win32" else ".abi3.so"
@@ -119,14 +120,20 @@ def _cargo_toml(body: bytes | None, wanted: Wanted) -> Iterator[str]:
     except ValueError as error:
         yield f"Cargo.toml cannot be read: {error}"
         return
-    package = document.get("package", {})
+    package = _table(document, "package")
     found = (package.get("name"), package.get("version"))
     if found != (wanted.recipe.crate, wanted.matrix.version):
         yield f"Cargo.toml says {found[0]} {found[1]}; {wanted.recipe.crate} {wanted.matrix.version} was wanted"
-    for table in ("dependencies", "build-dependencies"):
-        for name, value in document.get(table, {}).items():
+    systems = _table(document, "target")
+    for place in (document, *(_table(systems, system) for system in systems)):
+        for name, value in (*_table(place, "dependencies").items(), *_table(place, "build-dependencies").items()):
             if isinstance(value, dict) and ("path" in value or "git" in value):
                 yield f"the dependency {name!r} is not taken from a registry"
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _tar_name(folder: str, file_name: str, wanted: str, ending: str) -> Iterator[str]:
