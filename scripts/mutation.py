@@ -9,6 +9,7 @@ folder everything is judged. Prints what was killed, and the survivors.
 
 from __future__ import annotations
 
+import filecmp
 import json
 import shutil
 import subprocess
@@ -39,7 +40,8 @@ def lay_out(folder: Path) -> None:
     shown = sorted(name for name in listed.split("\0") if name)
     for name in shown:
         place = folder / (f"src/{name.removeprefix('toolkit/')}" if name.startswith("toolkit/") else name)
-        if (ROOT / name).is_file():
+        # A copy is taken for a change, and all its mutants are made again.
+        if (ROOT / name).is_file() and not (place.is_file() and filecmp.cmp(ROOT / name, place, shallow=False)):
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, place)
     copied = sorted({name.split("/")[0] for name in shown} - {"toolkit", "pyproject.toml", "src"})
