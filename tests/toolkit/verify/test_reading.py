@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from rva import naming
 from rva.model import Artifact, Manifest, Matrix, Target
@@ -67,3 +68,34 @@ def test_a_file_that_changed_or_is_gone(
 
 def test_rows_that_were_not_built_have_no_cell(table: Matrix, rows: dict[str, Target], tmp_path: Path) -> None:
     assert reading.cells(Manifest("0.1.0", "c0ffee", ()), [rows[ROW]], table, tmp_path) == ()
+
+
+def test_a_rows_files_are_one_cell_and_its_stand_ins_another(
+    table: Matrix, rows: dict[str, Target], samples: dict[str, bytes], tmp_path: Path
+) -> None:
+    data = samples["x86_64-unknown-linux-gnu/executable"]
+    [real] = placed(data, rows[ROW], tmp_path).artifacts
+    [double] = placed(data, rows[ROW], tmp_path, "stand-in").artifacts
+    gone = [msgspec.structs.replace(real, path=f"cli/gone{n}", sha256=f"{n}" * 64) for n in range(2)]
+    other = msgspec.structs.replace(real, id="another")
+    manifest = Manifest("0.1.0", "c0ffee", (real, *gone, double, other))
+    first, second = reading.cells(manifest, [rows[ROW]], table, tmp_path)
+    digest = real.sha256[:12]
+    assert (first.stand_in, first.status, first.evidence) == (False, "fail", f"3 files, SHA-256 {digest}, 000000000000, 111111111111")  # fmt: skip
+    assert first.reason == "cli/gone0: is missing; cli/gone1: is missing"
+    assert (second.stand_in, second.status, second.evidence) == (True, "pass", f"1 files, SHA-256 {digest}")
+    assert (second.reason, second.row, second.check) == ("", ROW, "files")
+    assert 0 <= second.duration_s < 60
+
+
+@pytest.mark.parametrize("place", ["root", "home"])
+def test_no_file_holds_the_checkouts_place_or_the_users(
+    table: Matrix, rows: dict[str, Target], samples: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/somebody"))
+    held = {"root": str(tmp_path), "home": "/home/somebody"}[place]
+    data = samples["x86_64-unknown-linux-gnu/executable"]
+    manifest = placed(data + f"\0{held}/x".encode(), rows[ROW], tmp_path)
+    [cell] = reading.cells(manifest, [rows[ROW]], table, tmp_path)
+    path = manifest.artifacts[0].path
+    assert cell.reason == f"{path}: holds the path {held!r} of the building machine (byte {len(data) + 1})"
