@@ -9,7 +9,6 @@ folder everything is judged. Prints what was killed, and the survivors.
 
 from __future__ import annotations
 
-import filecmp
 import json
 import shutil
 import subprocess
@@ -28,8 +27,8 @@ MUTATED = (
     *(f"src/rva/audit/{name}.py" for name in JUDGES),
 )
 TESTS = ("tests/toolkit/inspect", "tests/toolkit/verify", "tests/toolkit/audit")
-# Tests that start rva itself see nothing of a mutant.
-ARGUMENTS = ("-m", "not process", "-p", "no:cacheprovider")
+# Tests that start rva itself see nothing of a mutant; those of whole matrices see what single cases see too, and take longer.
+ARGUMENTS = ("-m", "not process", "-k", "not matrix and not every_other and not truncated", "-p", "no:cacheprovider")
 LEAST = 80.0
 KILLED = 1  # pytest's exit status where a test failed
 
@@ -40,8 +39,7 @@ def lay_out(folder: Path) -> None:
     shown = sorted(name for name in listed.split("\0") if name)
     for name in shown:
         place = folder / (f"src/{name.removeprefix('toolkit/')}" if name.startswith("toolkit/") else name)
-        # A copy is taken for a change, and all its mutants are made again.
-        if (ROOT / name).is_file() and not (place.is_file() and filecmp.cmp(ROOT / name, place, shallow=False)):
+        if (ROOT / name).is_file():  # copied though it did not change: mutmut trusts mutants that it was still writing
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, place)
     copied = sorted({name.split("/")[0] for name in shown} - {"toolkit", "pyproject.toml", "src"})

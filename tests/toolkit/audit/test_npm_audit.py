@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 from rva.audit import javascript, npm
@@ -124,34 +123,6 @@ def test_a_file_of_another_digest(registry: Registry) -> None:
     assert said(audit(f"npm:{LINUX}@{VERSION}")) == [
         f"{LINUX}: integrity: the file has not the digest that the registry gives for it"
     ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "fault"),
-    [
-        ({"main": "gone.js"}, "main names gone.js"),
-        ({"main": "./lib"}, "main names ./lib"),
-        ({"module": "gone.mjs"}, "module names gone.mjs"),
-        ({"types": "gone.d.ts"}, "types names gone.d.ts"),
-        ({"browser": "./gone.js"}, "browser names ./gone.js"),
-        ({"bin": "gone.js"}, "bin names gone.js"),
-        ({"bin": {"thing": "gone.js"}}, "bin.thing names gone.js"),
-        ({"exports": "./gone.js"}, "exports names ./gone.js"),
-        ({"exports": {".": {"import": "./gone.mjs", "require": "./index.js"}}}, "exports...import names ./gone.mjs"),
-        ({"exports": {".": {"types": "./gone.d.ts"}}}, "exports...types names ./gone.d.ts"),
-        ({"exports": {"./a": ["./gone.js", "./index.js"]}}, "exports../a names ./gone.js"),
-        ({"main": "index"}, ""),
-        ({"main": "./"}, ""),
-        ({"main": "."}, ""),
-        ({"types": "./index"}, ""),
-        ({"exports": {"./*": "./*.js", "./x": None, ".": "./index.js"}}, ""),
-    ],
-)
-def test_files_that_are_named(registry: Registry, fields: dict[str, Any], fault: str) -> None:
-    registry.add(main_package(optionalDependencies={}, **fields))
-    faults = said(audit(SPEC))
-    wanted = [f"{MAIN}: file-absent: {fault}, which is not in the package"] if fault else []
-    assert [f for f in faults if "file-absent" in f] == wanted
 
 
 def test_types_that_name_what_is_not_there(registry: Registry, samples: Files) -> None:

@@ -265,6 +265,23 @@ def test_names_that_another_package_may_bring() -> None:
 @pytest.mark.parametrize(
     ("fields", "files", "said"),
     [
+        ({"main": "gone.js"}, (), ["main names gone.js"]),
+        ({"main": "./lib"}, (), ["main names ./lib"]),
+        ({"main": "index"}, ("index.js",), []),
+        ({"main": "./"}, ("index.js",), []),
+        ({"types": "./index"}, ("index.d.ts",), []),
+        ({"module": "gone.mjs"}, (), ["module names gone.mjs"]),
+        ({"types": "gone.d.ts"}, (), ["types names gone.d.ts"]),
+        ({"browser": "./gone.js"}, (), ["browser names ./gone.js"]),
+        ({"bin": "gone.js"}, (), ["bin names gone.js"]),
+        ({"exports": "./gone.js"}, (), ["exports names ./gone.js"]),
+        (
+            {"exports": {".": {"import": "./gone.mjs", "require": "./i.js"}}},
+            ("i.js",),
+            ["exports...import names ./gone.mjs"],
+        ),
+        ({"exports": {".": {"types": "./gone.d.ts"}}}, (), ["exports...types names ./gone.d.ts"]),
+        ({"exports": {"./*": "./*.js", "./x": None, ".": "./i.js"}}, ("i.js",), []),
         ({"typings": "gone.d.ts"}, (), ["typings names gone.d.ts"]),
         ({"main": 1, "types": None, "bin": {"a": 1, "b": "gone"}}, (), ["bin.b names gone"]),
         ({"bin": []}, (), []),
