@@ -138,7 +138,9 @@ def test_target_features_section() -> None:
         *(
             (b"\x1f\x40\x01" + bytes([kind]) + b"\xfd\x01" * 2 + b"\x0b", set()) for kind in (0, 1)
         ),  # try_table: tag, label
-        *((b"\x1f\x40\x01" + bytes([kind]) + b"\xfd\x01" + b"\x0b", set()) for kind in (2, 3)),  # all tags: a label
+        *(
+            (b"\x1f\x40\x01" + bytes([kind]) + b"\xfd\x01\xfe\x03\x00\x0b", {"threads"}) for kind in (2, 3)
+        ),  # all tags: a label
         (b"\x1f\x40\x02\x00\xfd\x01\x00\x02\x00\x0b", set()),  # two clauses
         (b"\xfc\x0a\x00\x00", set()),
         (b"\x28\x42\x01\x7d", set()),  # i32.load from memory 1: a third number follows

@@ -62,8 +62,8 @@ def test_nothing_checked_is_no_success() -> None:
 
 
 def test_markdown_has_a_cell_for_each_check() -> None:
-    title, _, summary, _, head, rule, *lines = reports.markdown(MADE).splitlines()
-    assert title == "# Verification of 1.2.3"
+    title, first, summary, second, head, rule, *lines = reports.markdown(MADE).splitlines()
+    assert (title, first, second) == ("# Verification of 1.2.3", "", "")
     assert summary == f"{MADE.summary}. a machine, 2026-11-23, c0ffeec0ffee."
     assert (head, rule) == ("| row | files | direct | qemu | npm | pip |", "| --- | --- | --- | --- | --- | --- |")
     assert lines == [
@@ -144,5 +144,6 @@ def test_the_files_name_says_which_report(root: Path, name: str, start: str) -> 
 
 
 def test_other_files_are_refused(root: Path) -> None:
-    with pytest.raises(UsageError, match="no report has this extension"):
+    with pytest.raises(UsageError, match=r"a\.pdf: no report has this extension") as caught:
         reports.text(MADE, Path("a.pdf"), root / "templates")
+    assert caught.value.fix.startswith("use .html, .md or .xml")

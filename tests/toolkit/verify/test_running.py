@@ -104,9 +104,9 @@ def test_rows_without_files_are_not_run(table: Matrix, rows: dict[str, Target], 
 
 def test_direct_runs_become_cells() -> None:
     cells = running.direct((Smoke("a", "pass", 5), Smoke("b", "not-run", reason="no node")))
-    assert [(c.row, c.check, c.word, c.reason) for c in cells] == [
-        ("a", "direct", "pass", ""),
-        ("b", "direct", "not run", "no node"),
+    assert [(c.row, c.check, c.word, c.how, c.reason) for c in cells] == [
+        ("a", "direct", "pass", "run", ""),
+        ("b", "direct", "not run", "", "no node"),
     ]
 
 

@@ -44,6 +44,7 @@ def test_a_check_with_its_lane() -> None:
         ((READ, INSTALLED), "read"),
         ((STOOD,), "stand-in read"),
         ((STOOD, WINE), "stand-in"),
+        ((STOOD, Cell("a", "zip", "pass", how="installs", stand_in=True)), "stand-in read"),  # nothing of it ran
         ((READ, LOADED), "loads"),
         ((READ, LOADED, EMULATED), "emulated"),
         ((READ, EMULATED, RAN), "runs"),

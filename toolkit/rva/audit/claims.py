@@ -78,7 +78,7 @@ def of_triple(file_name: str) -> Claim | None:
     """What an archive's name says, where a Rust target triple stands in it."""
     found = _TRIPLE.search(file_name)
     parts = naming.split(found[0]) if found else None
-    if found is None or parts is None or parts.os == "unknown":
+    if parts is None or parts.os == "unknown":
         return None
     return Claim("its name", parts.os, (parts.cpu,), parts.libc if parts.os == "linux" else "")
 
