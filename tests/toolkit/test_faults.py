@@ -1,78 +1,78 @@
-"""Every sentence that the modules which inspect, verify and audit can say is one that a test of theirs waits for.
-
-A test that waits for a sentence fails where nothing provokes it, so it is enough that the words stand in a test: three
-words in a row (or two, where they are all there is) that no other sentence has, or a string that the sentence alone fits.
-"""
+"""The fault command sees what it looks for: each kind of leftover is shown red."""
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
+import importlib.util
+import json
 from pathlib import Path
+from types import ModuleType
 
-FOLDERS = ("inspect", "verify", "audit")
-Parts = tuple[str, ...]
+import pytest
 
-
-def strings(tree: ast.AST) -> Iterator[Parts]:
-    """Each string of some code, as its parts around what is filled in; docstrings and an error's advice left out."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            continue
-        if isinstance(node, ast.keyword) and node.arg == "fix":
-            continue
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield (node.value,)
-        elif isinstance(node, ast.JoinedStr):
-            pieces = [p.value if isinstance(p, ast.Constant) else None for p in node.values]
-            yield tuple("\0" if piece is None else str(piece) for piece in pieces)
-            for piece in node.values:
-                yield from strings(piece) if isinstance(piece, ast.FormattedValue) else ()
-        else:
-            yield from strings(node)
+COMMAND = Path(__file__).resolve().parents[1] / "faults" / "runs.py"
+WHOLE, HALF = b"whole file", b"whole"
 
 
-def of_folder(folder: Path) -> set[Parts]:
-    return {parts for path in folder.glob("*.py") for parts in strings(ast.parse(path.read_text("utf-8")))}
+@pytest.fixture
+def faults() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("faults", COMMAND)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def is_sentence(parts: Parts) -> bool:
-    return any(re.search(r"[A-Za-z]+ [a-z]+", part) for part in parts)
+@pytest.fixture
+def checkout(tmp_path: Path, faults: ModuleType) -> Path:
+    """A checkout whose dist/ holds one finished file, known to the store and to the manifest."""
+    place = tmp_path / "checkout"
+    (place / "dist" / "cli").mkdir(parents=True)
+    file = place / "dist" / "cli" / "tool"
+    file.write_bytes(WHOLE)
+    digest = faults.digest(file)
+    record = tmp_path / "cache" / "store" / "ab" / "abcd" / "row.json"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({"files": [{"sha256": digest}]}))
+    (place / "dist" / "manifest.json").write_text(json.dumps({"artifacts": [{"path": "cli/tool", "sha256": digest}]}))
+    return place
 
 
-def runs(parts: Parts) -> Iterator[str]:
-    """Three words in a row, or the two that a part has."""
-    for words in (part.split() for part in parts):
-        yield from (" ".join(words[at : at + 3]) for at in range(max(len(words) - 2, len(words) > 1)))
+def test_a_whole_dist_has_no_fault(faults: ModuleType, checkout: Path) -> None:
+    assert faults.partial(checkout) == [] and faults.unlisted(checkout) == []
 
 
-def unprovoked(said: set[Parts], waited: set[Parts]) -> list[str]:
-    """Sentences that no test waits for."""
-    wholes = {"".join(parts) for parts in waited}
-    text = "\n".join(wholes)
-    forms = {
-        parts: re.compile("".join(".+" if p == "\0" else re.escape(p) for p in parts), re.DOTALL) for parts in said
-    }
-    owned = {parts for parts in said if "".join(parts) in wholes}
-    for whole in wholes - {"".join(parts) for parts in owned}:
-        fitting = [parts for parts, form in forms.items() if form.fullmatch(whole)]
-        owned |= set(fitting) if len(fitting) == 1 else set()
-    for parts in said - owned:
-        others = "\n".join("".join(other) for other in said if other != parts)
-        owned |= {parts} if any(run in text and run not in others for run in runs(parts)) else set()
-    return sorted("".join(parts).replace("\0", "{}") for parts in said - owned)
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_half_a_file_is_seen(faults: ModuleType, checkout: Path, with_manifest: bool) -> None:
+    (checkout / "dist" / "cli" / "tool").write_bytes(HALF)
+    if not with_manifest:
+        (checkout / "dist" / "manifest.json").unlink()
+    assert len(faults.partial(checkout)) == 1
 
 
-def test_every_sentence_has_a_test_that_waits_for_it(root: Path) -> None:
-    said = {parts for name in FOLDERS for parts in of_folder(root / "toolkit" / "rva" / name) if is_sentence(parts)}
-    waited = {parts for name in FOLDERS for parts in of_folder(root / "tests" / "toolkit" / name)}
-    assert len(said) > 150
-    assert unprovoked(said, waited) == []
+def test_a_file_being_written_beside_its_place_is_no_fault(faults: ModuleType, checkout: Path) -> None:
+    (checkout / "dist" / "cli" / f"{faults.PART}1-tool").write_bytes(HALF)
+    assert faults.partial(checkout) == []
 
 
-def test_a_new_sentence_is_missed() -> None:
-    code = 'def f(x):\n    """Not said."""\n    yield f"{x} is too wide for its bed"\n    yield "does not sleep"\n    yield f"does not {x}"\n'
-    said = {parts for parts in strings(ast.parse(code)) if is_sentence(parts)}
-    assert unprovoked(said, {("it is too wide",), ("does not sleep",)}) == ["does not {}"]
-    assert unprovoked(said, {("does not eat",)}) == ["does not sleep", "{} is too wide for its bed"]
+def test_what_the_manifest_does_not_list_is_seen(faults: ModuleType, checkout: Path) -> None:
+    (checkout / "dist" / "cli" / "old").write_bytes(WHOLE)
+    (checkout / "dist" / "cli" / "tool").unlink()
+    assert len(faults.unlisted(checkout)) == 2
+
+
+def test_half_packages_are_seen(faults: ModuleType, checkout: Path) -> None:
+    place = checkout / "dist" / "packages"
+    assert faults.half_packages(checkout) == []
+    (place / "npm").mkdir(parents=True)
+    (place / "npm" / "a.tgz").write_bytes(WHOLE)
+    assert faults.half_packages(checkout) == ["dist/packages is there without its manifest"]
+    listed = {"file": "npm/a.tgz", "sha256": faults.digest(place / "npm" / "a.tgz")}
+    (place / "manifest.json").write_text(json.dumps({"packages": [listed]}))
+    assert faults.half_packages(checkout) == []
+    (place / "npm" / "b.tgz").write_bytes(WHOLE)
+    assert faults.half_packages(checkout) == ["npm/b.tgz is not what the manifest says"]
+    (place / "npm" / "b.tgz").unlink()
+    (place / "npm" / "a.tgz").write_bytes(HALF)
+    assert faults.half_packages(checkout) == ["npm/a.tgz is not what the manifest says"]
+    (place / "npm" / "a.tgz").unlink()
+    assert faults.half_packages(checkout) == ["npm/a.tgz is not what the manifest says"]

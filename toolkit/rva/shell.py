@@ -362,7 +362,7 @@ def from_os_error(error: OSError, doing: str) -> RvaError:
         )
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return DiskError(
-            f"{doing}: a file stands where a folder should be ({error.strerror})",
+            f"{doing}: a file stands where a folder should be ({error.filename or error.strerror})",
             fix="remove or rename that file, or set RVA_CACHE_DIR to a folder",
         )
     return DiskError(f"{doing}: {error}", fix="see the message of the operating system")

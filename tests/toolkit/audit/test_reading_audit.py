@@ -194,8 +194,8 @@ def test_a_registry_in_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
             audit("npm:thing@1.0.0")
         status = 200
         for reply, words in (
-            (b"<html>", "the registry's answer for thing@1.0.0 is no JSON"),
-            (b"[]", "the registry's answer for thing@1.0.0 is no object"),
+            (b"<html>", "thing/1.0.0 is no JSON"),
+            (b"[]", "thing/1.0.0 is no object"),
             (b"{}", "names no file"),
             (b'{"dist": {"tarball": "file:///etc/passwd"}}', "names a file at file:"),
         ):

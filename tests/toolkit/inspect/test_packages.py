@@ -281,9 +281,9 @@ def test_a_tool_is_python_alone_and_brings_its_program(inspect: Inspect, table: 
         return inspect(pack_wheel(made), "wheel", "native-tool", name=name)
 
     assert faults() == ()
-    assert "not pure" in faults(WHEEL=files[f"{folder}/WHEEL"].replace(b"true", b"false"))[0]
+    assert "does not call it pure" in faults(WHEEL=files[f"{folder}/WHEEL"].replace(b"true", b"false"))[0]
     assert "py2-none-any" in faults(WHEEL=files[f"{folder}/WHEEL"].replace(b"py3", b"py2"))[0]
-    assert "compiled: fast.so" in faults(fast__so=samples[f"{LINUX}/shared"])[0]
+    assert "and is Python alone: fast.so" in faults(fast__so=samples[f"{LINUX}/shared"])[0]
     files[f"{folder}/entry_points.txt"] = b"[console_scripts]\nother = rva.edge:main\n"
     assert faults() == ("it brings the programs other; rva was wanted",)
     files[f"{folder}/entry_points.txt"] = b"nonsense"

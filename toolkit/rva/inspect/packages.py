@@ -30,8 +30,10 @@ def check_tool(data: bytes, wanted: Wanted, file_name: str) -> Iterator[str]:
     facts = wheel.read(data)
     name = naming.pure_wheel(wanted.recipe.package, wanted.matrix.version)
     yield from _wheel(facts, wanted, file_name, name, frozenset({"py3-none-any"}))
-    if not facts.pure or facts.extensions():
-        yield f"WHEEL calls it {'' if facts.pure else 'not '}pure Python; compiled: {_list(facts.extensions())}"
+    if not facts.pure:
+        yield "WHEEL does not call it pure Python"
+    if facts.extensions():
+        yield f"it holds compiled modules, and is Python alone: {_list(facts.extensions())}"
     if wanted.recipe.binary not in facts.programs:
         yield f"it brings the programs {_list(facts.programs)}; {wanted.recipe.binary} was wanted"
 
