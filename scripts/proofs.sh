@@ -1,6 +1,6 @@
 #!/bin/sh
 # The long proofs of docs/measured/proofs.md: scripts/proofs.sh asan | miri | fuzz [seconds a target [targets]]
-# | mutation | audit | publish-faults matrix | kill --moments N | disk --sizes N (docs/measured/release.md).
+# | mutation | audit | publish-faults matrix | kill --moments N | disk --sizes N | rehearse-faults (docs/measured/release.md).
 # asan needs rustup's Rust for Linux x64; miri a nightly with the components miri and rust-src;
 # fuzz `cargo install cargo-fuzz --version 0.13.1 --locked` and a C++ compiler.
 set -eu
@@ -29,6 +29,10 @@ publish-faults)
     # Wants the linters' environment, which has what rva imports: `rva test --only ruff` makes it.
     shift
     "${PYTHON:-python3}" tests/release/publish_faults.py "$@"
+    ;;
+rehearse-faults)
+    # 200 rehearsals of a Node.js package are killed: twenty minutes on two idle cores.
+    python3 tests/faults/runs.py rehearse --moments "${2:-200}" --target napi-x86_64-unknown-linux-gnu,napi-js
     ;;
 mutation)
     # Takes an hour on two idle cores; a second run goes on where the first was ended.
