@@ -30,13 +30,8 @@ def place(tmp_path: Path, table: Matrix) -> Place:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """The jobs that would have run, each of which passes, in rooms that hold the package itself."""
-    found: list[Job] = []
-
-    def run(_: Runner, job: Job) -> Smoke:
-        found.append(job)
-        return Smoke(job.row, "pass", 5, duration_s=1.5)
+def ran(jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs that would have run, in rooms that hold the package itself."""
 
     def filling(name: str) -> Callable[..., Path]:
         def fill(packed: Packed, *arguments: Any) -> Path:
@@ -48,11 +43,10 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
 
         return fill
 
-    monkeypatch.setattr(Runner, "_run", run)
     monkeypatch.setattr(installed, "lacking_programs", lambda programs: "")
     for name in ("npm", "cargo", "venv", "python", "script", "unpack"):
         monkeypatch.setattr(rooms, name, filling(name))
-    return found
+    return jobs
 
 
 def hall(place: Place, *direct: str, published: bool = False) -> installed.Hall:
