@@ -36,6 +36,7 @@ RUN_BY = {
     ("docs/python.md", "python"): "python-binding",
     ("docs/c.md", "c"): "c-binding",
     ("docs/command-line.md", "sh"): "cli-docs",
+    ("docs/session.md", "console"): "session",
     ("docs/server.md", "sh"): "server",
     ("docs/server.md", "json"): "server",
     ("docs/server.md", "python"): "server",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import session
 import snippets
 import typer
 from rva import cli
@@ -155,6 +156,19 @@ def test_a_wrong_command_is_seen() -> None:
         "rm x",
         "./rva ci chekc",
     ]
+
+
+def test_the_page_of_sessions_has_what_the_program_said(root: Path) -> None:
+    kept = (root / "tests" / "golden" / "cli-session.txt").read_text("utf-8")
+    assert f"```console\n{kept.rstrip()}\n```\n" in (root / "docs" / "session.md").read_text("utf-8")
+
+
+def test_what_of_a_session_has_to_last() -> None:
+    first = "[ 1/1] built  x  2.0 s\nrow  status  size    time\nx    built   1.2 kB  2.0 s\n\n1 built; 2.1 s\n"
+    again = "row  status   size     time\nx    current  17.3 kB\n\n1 current; 0.1 s\n"
+    assert session.lasting(first) == session.lasting(again)
+    assert session.lasting(first) != session.lasting(first.replace("x", "y"))
+    assert session.lasting(first) != session.lasting(first.replace("built  ", "failed "))
 
 
 def test_the_readme_is_short(root: Path) -> None:
