@@ -13,6 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rva import shell
+from rva.commands import demo
+from rva.errors import Interrupted
 
 pytestmark = pytest.mark.process
 
@@ -168,6 +171,18 @@ def test_a_port_that_is_taken(root: Path, tmp_path: Path) -> None:
         argv = [sys.executable, str(tmp_path / "scripts" / "demo.py"), port]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     told(done, 1, f"port {port} is taken", "`./rva demo --port 0`")
+
+
+def test_a_demonstration_ends_when_it_is_told_to(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted("interrupted")
+
+    monkeypatch.setattr(demo, "here", lambda: root)
+    monkeypatch.setattr(shell, "run", interrupted)
+    demo.demo(port=0)
+    assert capsys.readouterr().out == "ended\n"
 
 
 def test_the_page_of_mistakes_names_tests_that_are_there(root: Path) -> None:

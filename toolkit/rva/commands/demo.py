@@ -9,7 +9,7 @@ import typer
 
 from rva import matrix, shell
 from rva.console import here, print_out
-from rva.errors import CheckFailed, UsageError
+from rva.errors import CheckFailed, Interrupted, UsageError
 
 
 def demo(
@@ -26,6 +26,10 @@ def demo(
             "platforms.toml names no demonstration", fix='add `demo = ["{python}", "..."]` to its [project]'
         )
     argv = shell.filled([*words, str(port)], {"python": [sys.executable]})
-    done = shell.run(argv, cwd=root, on_line=lambda line: print_out(f"{line}\n"), check=False)
+    try:
+        done = shell.run(argv, cwd=root, on_line=lambda line: print_out(f"{line}\n"), check=False)
+    except Interrupted:
+        print_out("ended\n")  # as it was told to end
+        return
     if done.returncode != 0:
         raise CheckFailed("the demonstration did not start", fix="its message stands above")
