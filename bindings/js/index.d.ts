@@ -14,6 +14,7 @@ import type {
   Matrix,
   Mechanism,
   MultiHeadWeights,
+  PreparedCall,
   Rows,
   SelfMechanism,
   Source,
@@ -25,7 +26,7 @@ import type {
 export { AttentionError, type AttentionErrorCode } from "./js/cjs/errors.js";
 export { Attention, AttentionBuilder, AttentionType } from "./js/cjs/sdk.js";
 export type {
-  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Backend, CacheOptions, Mask, Matrix, MultiHeadWeights, Rows, Source, Stream,
+  AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Backend, CacheOptions, Mask, Matrix, MultiHeadWeights, PreparedCall, Rows, Source, Stream,
   Vector,
 };
 

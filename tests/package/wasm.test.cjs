@@ -333,6 +333,42 @@ test("where no worker starts, calls are computed here and the reason can be read
   assert.deepEqual({ ...home.api.backend.workers }, { count: 0, shared: false, reason: "no such file" });
 });
 
+test("a prepared call sees what its arrays and its cache hold when it runs", () => {
+  const { queries, keys, values } = data(5);
+  const query = queries.slice(0, D);
+  const attention = new api.ScaledDotProductAttention(D);
+  const cache = new api.KeyValueCache(D);
+  const out = new Float32Array(D);
+  const mask = Uint8Array.of(1, 1, 0, 1, 0);
+  const calls = [
+    [attention.prepare(query, keys, values), () => attention.forward(query, keys, values)],
+    [attention.prepare(query, cache), () => attention.forward(query, cache)],
+    [attention.prepare(query, keys, values, { out, neighbors: 2 }), () => attention.forward(query, keys, values, 2)],
+    [attention.prepare(query, keys, values, mask), () => attention.forward(query, keys, values, [true, true, false, true, false])],
+  ];
+  mask.fill(0);
+  for (let round = 0; round < 3; round++) {
+    cache.append(keys, values);
+    for (const [call, expected] of calls) {
+      assert.equal(call.run(), call.out);
+      assert.deepEqual(call.out, expected());
+    }
+    query[round] += 1;
+  }
+  assert.equal(calls[2][0].out, out);
+  const refused = (code, argument) => (error) => error instanceof api.AttentionError && error.code === code && error.argument === argument;
+  structuredClone(out, { transfer: [out.buffer] });
+  assert.throws(() => calls[2][0].run(), refused("length", "out"));
+  assert.throws(() => attention.prepare([1, 2], keys, values), refused("type", "query"));
+  assert.throws(() => attention.prepare(query, keys, values, { signal: new AbortController().signal }), refused("type", "signal"));
+  calls[0][0].free();
+  assert.throws(() => calls[0][0].run(), refused("freed", "this"));
+  cache.free();
+  assert.throws(() => calls[1][0].run(), refused("freed", "keys"));
+  attention.free();
+  assert.throws(() => attention.prepare(query, keys, values), (error) => error.code === "freed");
+});
+
 test("the web entry refuses work before init, which loads once", async () => {
   const web = await import(pathToFileURL(inside("js/esm/web.js")));
   assert.equal(web.backend.level, "none");

@@ -177,6 +177,12 @@ const DIM = 4;
 const KEYS = 2;
 const SIZE = DIM * KEYS;
 
+// What `forward` copies and a prepared call could not read anew.
+const PLAIN = {
+  "numbers in an array": (length) => Array(length).fill(0.1),
+  "rows of numbers": (length) => [filled(length / 2), filled(length / 2)],
+};
+
 // In a key it can mean a weight of zero, and then the result is finite: the cause is looked for only where it is not.
 const MINUS_INFINITY = { "minus infinity": (length) => filled(length, { [length - 1]: -Infinity }) };
 
@@ -215,6 +221,28 @@ export function targets(api) {
         {}, {}, {}, { ...WHOLE_OPTIONS, ...optionFaults(name, method) },
       ]);
     }
+    const arrays = [fill(DIM), fill(SIZE), fill(SIZE), () => undefined];
+    const options = { ...WHOLE_OPTIONS, ...optionFaults(name, "prepare"), "a signal": () => ({ signal: new AbortController().signal }) };
+    add(`${name}.prepare`, () => (...args) => make().prepare(...args).run(), arrays, [
+      { ...vector, ...PLAIN, ...point }, { ...matrix, ...PLAIN, ...point }, { ...matrix, ...PLAIN, ...point, ...MINUS_INFINITY }, options,
+    ]);
+    // The same faults come over the arrays after they were bound.
+    for (const [place, argument] of ["query", "keys", "values", "out"].entries()) {
+      add(`${name} prepared ${argument}`, () => (change) => {
+        const given = [filled(DIM), filled(SIZE), filled(SIZE), new Float32Array(DIM)];
+        const call = make().prepare(given[0], given[1], given[2], { out: given[3] });
+        change(given[place]);
+        return call.run();
+      }, [() => () => undefined], [{ detached: () => structuredCloneAway, ...(place < 3 ? { "a NaN": () => (array) => (array[0] = NaN) } : {}) }]);
+    }
+    add(`${name} prepared, freed`, () => (change) => {
+      const [mechanism, cache] = [make(), full(api, DIM)];
+      const call = mechanism.prepare(filled(DIM), cache);
+      change({ mechanism, cache, call });
+      return call.run();
+    }, [() => () => undefined], [
+      { ...Object.fromEntries(["mechanism", "cache", "call"].map((one) => [one, () => (all) => all[one].free()])), cleared: () => (all) => all.cache.clear() },
+    ]);
     add(`${name}.state`, () => bound(make(), "state"), [fill(DIM)], [without({ ...vector, ...point }, "one too few", "one too many")]);
     const state = () => make().state(filled(DIM));
     add(`${name} state.push`, () => bound(state(), "push"), [fill(SIZE), fill(SIZE)], [{ ...matrix, ...point }, { ...matrix, ...point }]);
@@ -225,7 +253,7 @@ export function targets(api) {
       Object.fromEntries(["push", "finish", "toBytes"].map((m) => [m, () => m])),
     ]);
     add(`${name} freed`, () => (method) => freedCall(make(), method), [() => "forward"], [
-      Object.fromEntries(["forward", "forwardAsync", "forwardBatch", "forwardBatchAsync", "state"].map((m) => [m, () => m])),
+      Object.fromEntries(["forward", "forwardAsync", "forwardBatch", "forwardBatchAsync", "prepare", "state"].map((m) => [m, () => m])),
     ]);
   }
   for (const name of ["ScaledDotProductAttention", "LinearAttention", "CrossAttention", "SelfAttention"]) {

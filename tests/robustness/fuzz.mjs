@@ -78,6 +78,8 @@ const makers = [
 ];
 const objects = [];
 const caches = [];
+/** Prepared calls, each with the arrays that it was given. */
+const prepared = [];
 const states = [];
 
 const keep = (list, object) => {
@@ -116,6 +118,26 @@ async function forward() {
   checked(await object[method](tensor(queries, dim), ...memory, options(keys, queries, width)));
 }
 
+function prepare() {
+  const object = pick(objects);
+  if (!object?.prepare) return;
+  const [dim, width, keys] = [dimOf(object), 1 + below(16), 1 + below(40)];
+  const memory = chance(0.5) && caches.length ? [pick(caches)] : [tensor(keys, dim), tensor(keys, chance(0.5) ? dim : width)];
+  const given = [tensor(1, dim), ...memory, options(keys, 1, width)];
+  keep(prepared, Object.assign(object.prepare(...given), { given }));
+}
+
+function run() {
+  const call = pick(prepared);
+  if (!call) return;
+  const array = pick([...call.given, call.out]);
+  if (array instanceof Float32Array && array.length) {
+    if (chance(0.3)) array.set(numbers(array.length));
+    if (chance(0.01)) structuredClone(array, { transfer: [array.buffer] });
+  }
+  checked(call.run(), call.out.length);
+}
+
 async function stream() {
   const object = pick(objects);
   if (!object || object instanceof api.SelfAttention) return;
@@ -130,6 +152,8 @@ async function stream() {
 const actions = [
   ...Array(10).fill(forward),
   stream,
+  prepare,
+  ...Array(5).fill(run),
   () => keep(objects, pick(makers)()),
   () => keep(caches, new api.KeyValueCache(count(), chance(0.5) ? undefined : count(), chance(0.7) ? undefined : { precision: pick(["f32", "f16", "bf16", "f8"]) })),
   () => {

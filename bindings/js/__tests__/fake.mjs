@@ -23,6 +23,10 @@ export function makeFake() {
       calls.push(["forwardBatchAsync", ...given]);
       return [];
     }
+    prepare(...given) {
+      calls.push(["prepare", ...given]);
+      return { out: given[0], run: () => given[0], free: () => calls.push(["free", "call"]) };
+    }
     state(...given) {
       calls.push(["state", ...given]);
       return given;

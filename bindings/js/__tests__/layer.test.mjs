@@ -57,6 +57,21 @@ test("installing registers the error class and adds members to the classes thems
   assert.ok(!("setErrorClass" in api) && !("kernel" in api));
 });
 
+test("a prepared call can be disposed of, and an Attention adds its options", () => {
+  const { api, calls } = installed();
+  const query = f32(1);
+  const call = new api.LinearAttention(1).prepare(query, keys, values);
+  assert.equal(call.run(), query);
+  if (Symbol.dispose) {
+    call[Symbol.dispose]();
+    assert.deepEqual(calls.at(-1), ["free", "call"]);
+    assert.deepEqual(Object.keys(call), ["out", "run", "free"]);
+  }
+  const attention = new Attention({ type: "cross", hiddenDim: 1, neighbors: 3 });
+  attention.prepare(query, keys, values, [true, false]);
+  assert.deepEqual(calls.at(-1), ["prepare", query, keys, values, { mask: [true, false], neighbors: 3, dim: undefined }]);
+});
+
 test("a stream answers in order and pulls when it is asked", async () => {
   const { api, calls } = installed();
   const { source, seen } = counting([f32(1), f32(2), f32(3)]);

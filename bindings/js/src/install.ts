@@ -1,9 +1,9 @@
 // Makes a backend's exports the package's: one error class, the members that only JavaScript has, the aliases.
 import { AttentionError } from "./errors.js";
-import type { Raw } from "./raw.js";
+import type { Prepare, Raw } from "./raw.js";
 import { Attention, AttentionBuilder, AttentionType, useClasses } from "./sdk.js";
 import { signalOf, streamOf } from "./stream.js";
-import type { AttentionArgument, Backend, Cache, Matrix, Mechanism, Rows, SelfMechanism, Source, Stream, Vector } from "./types.js";
+import type { AttentionArgument, Backend, Cache, Matrix, Mechanism, PreparedCall, Rows, SelfMechanism, Source, Stream, Vector } from "./types.js";
 
 /** What only the package around a backend knows. */
 export interface Home {
@@ -22,7 +22,10 @@ export function install(raw: Raw, home: Home) {
   const mechanisms = [
     raw.ScaledDotProductAttention, raw.MultiHeadAttention, raw.HyperbolicAttention, raw.LinearAttention, raw.CrossAttention,
   ] as const;
-  for (const mechanism of mechanisms) define(mechanism.prototype, "forwardStream", forwardStream(raw));
+  for (const { prototype } of mechanisms) {
+    define(prototype, "forwardStream", forwardStream(raw));
+    define(prototype, "prepare", disposable(prototype.prepare));
+  }
   define(raw.SelfAttention.prototype, "forwardStream", selfStream);
   for (const each of [...mechanisms, raw.SelfAttention, raw.KeyValueCache, raw.AttentionState]) {
     // Runtimes older than the symbol have nothing that would look for the method.
@@ -73,6 +76,15 @@ function define(prototype: object, name: PropertyKey, value: unknown): void {
 
 function dispose(this: { free(): void }): void {
   this.free();
+}
+
+/** The same method, whose answer can be disposed of. */
+function disposable(prepare: Prepare | undefined) {
+  return function (this: unknown, ...args: never[]): PreparedCall {
+    const call = prepare!.apply(this, args);
+    if (Symbol.dispose) define(call, Symbol.dispose, call.free);
+    return call as PreparedCall;
+  };
 }
 
 function forwardStream(raw: Raw) {

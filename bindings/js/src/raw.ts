@@ -1,14 +1,17 @@
 // What a backend offers before `install`: classes and functions under the shared names.
 import type { AttentionError } from "./errors.js";
-import type { Cache, CacheOptions, Mechanism, SelfMechanism, State, Vector, AttentionConfig } from "./types.js";
+import type { Cache, CacheOptions, Mechanism, PreparedCall, SelfMechanism, State, Vector, AttentionConfig } from "./types.js";
 
 /** What `install` adds to a class, so no backend has to have it. */
 type Added = "forwardStream" | typeof Symbol.dispose;
 /** What a backend may leave to the functions in `Home.methods`. */
 type Asynchronous = "forwardAsync" | "forwardBatchAsync";
+type Left = Asynchronous | "prepare";
 
-export type RawMechanism = Omit<Mechanism, Added | Asynchronous> & Partial<Pick<Mechanism, Asynchronous>>;
+export type RawMechanism = Omit<Mechanism, Added | Left> & Partial<Pick<Mechanism, Asynchronous>> & { prepare?: Prepare };
 export type RawSelf = Omit<SelfMechanism, Added | Asynchronous> & Partial<Pick<SelfMechanism, Asynchronous>>;
+/** What is prepared lacks only what `install` adds to it. */
+export type Prepare = (...args: never[]) => Omit<PreparedCall, Added>;
 
 type Class<Arguments extends unknown[], Instance> = { new (...args: Arguments): Instance; readonly prototype: Instance };
 

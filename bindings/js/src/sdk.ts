@@ -3,7 +3,7 @@ import { AttentionError, kindError } from "./errors.js";
 import type { Raw } from "./raw.js";
 import type {
   AttentionArgument, AttentionConfig, AttentionOptions, AttentionTypeName, Cache, Mask, Matrix, Mechanism, MultiHeadWeights, Rows, SelfMechanism, Source,
-  Disposable, State, Stream, Vector,
+  Disposable, PreparedCall, State, Stream, Vector,
 } from "./types.js";
 
 /** The mechanisms, and `Auto`. A name written as a string does as well. */
@@ -155,6 +155,14 @@ export class Attention implements Disposable {
     return this.#call("forward", given) as Float32Array;
   }
 
+  /** Binds the arrays of a call that is made many times; self attention has none. */
+  prepare(query: Float32Array, keys: Float32Array, values: Float32Array, options?: AttentionArgument | null): PreparedCall;
+  prepare(query: Float32Array, cache: Cache, options?: AttentionArgument | null): PreparedCall;
+  prepare(...given: unknown[]): PreparedCall {
+    if (!("prepare" in this.mechanism)) throw new AttentionError(`${this.type} attention prepares no call`, "unsupported", "type");
+    return this.#call("prepare", given) as PreparedCall;
+  }
+
   /** As `forward`, off this thread where the backend can. */
   forwardAsync(query: Vector, keys: Matrix, values: Matrix, options?: AttentionArgument | null): Promise<Float32Array>;
   forwardAsync(query: Vector, cache: Cache, options?: AttentionArgument | null): Promise<Float32Array>;
@@ -219,7 +227,7 @@ export class Attention implements Disposable {
   }
 
   /** The method of the mechanism, with what the configuration says of the options. */
-  #call(method: "forward" | "forwardAsync" | "forwardBatch" | "forwardBatchAsync" | "forwardStream", given: unknown[]): unknown {
+  #call(method: Method, given: unknown[]): unknown {
     const place = this.type === "self-attention" ? 1 : given[1] instanceof classes!.KeyValueCache ? 2 : 3;
     if (given.length > place + 1) throw kindError("options", `at most ${place + 1} arguments`);
     const tensors = Array.from({ length: place }, (_, i) => given[i]);
@@ -248,6 +256,8 @@ export class Attention implements Disposable {
     return { ...rest, neighbors: own ?? numNeighbors ?? neighbors, dim: ownDim ?? dim };
   }
 }
+
+type Method = "forward" | "forwardAsync" | "forwardBatch" | "forwardBatchAsync" | "forwardStream" | "prepare";
 
 /** A call's options as an object; undefined for what is none, which the mechanism refuses. */
 function namedOptions(given: unknown): AttentionOptions | undefined {

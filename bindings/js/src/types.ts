@@ -95,6 +95,14 @@ export interface Disposable {
   [Symbol.dispose](): void;
 }
 
+/** A call whose arrays are bound, made by `prepare`: it computes again and again, and makes nothing new. */
+export interface PreparedCall extends Disposable {
+  /** What each run writes its result to. */
+  readonly out: Float32Array;
+  /** Computes from what the arrays or the cache hold now; returns `out`. */
+  run(): Float32Array;
+}
+
 /** The ways to attend to keys and values; all mechanisms but self attention have them. */
 export interface Mechanism extends Disposable {
   /**
@@ -115,6 +123,25 @@ export interface Mechanism extends Disposable {
    */
   forward(query: Vector, keys: Matrix, values: Matrix, options?: AttentionArgument | null): Float32Array;
   forward(query: Vector, cache: Cache, options?: AttentionArgument | null): Float32Array;
+  /**
+   * Binds the arrays of a call that is made many times: `run` looks at no argument and makes nothing new.
+   *
+   * The arrays are read anew by each run, so a loop writes its next query into the same array. Options are copied. Kinds
+   * are checked now, lengths and numbers by each run at the latest; a buffer that was transferred away is an error then.
+   *
+   * @param options - As for `forward`; `out` takes each result, a new array unless given.
+   * @example
+   * ```js
+   * const query = new Float32Array(2);
+   * const call = attention.prepare(query, cache);
+   * for (const next of queries) {
+   *   query.set(next);
+   *   use(call.run()); // the same array each time
+   * }
+   * ```
+   */
+  prepare(query: Float32Array, keys: Float32Array, values: Float32Array, options?: AttentionArgument | null): PreparedCall;
+  prepare(query: Float32Array, cache: Cache, options?: AttentionArgument | null): PreparedCall;
   /** As `forward`, off this thread where the backend can. The inputs are copied before it returns. */
   forwardAsync(query: Vector, keys: Matrix, values: Matrix, options?: AttentionArgument | null): Promise<Float32Array>;
   forwardAsync(query: Vector, cache: Cache, options?: AttentionArgument | null): Promise<Float32Array>;

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use crate::error::{Failure, Result};
 use crate::instance;
-use crate::js::{node, Env, Kind, Value};
+use crate::js::{node, Env, Kept, Kind, Value};
 use crate::types;
 
 const FLOAT32: sys::napi_typedarray_type = sys::TypedarrayType::float32_array;
@@ -30,12 +30,21 @@ const COPIED: usize = 1 << 14;
 /// Most elements of a typed array in all versions of V8 that are supported.
 const MOST: usize = if usize::BITS == 64 { u32::MAX as usize } else { (1 << 28) - 1 };
 
-/// Type, length and address of a typed array; `None` if it is none.
+/// What Node-API says of a typed array.
+struct Memory<'e> {
+    kind: sys::napi_typedarray_type,
+    length: usize,
+    data: *mut u8,
+    buffer: Value<'e>,
+    offset: usize,
+}
+
+/// Where a typed array is; `None` if it is none.
 ///
 /// Errors: its memory belongs to several threads, which may write while it is read.
 #[inline(always)]
-fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarray_type, usize, *mut u8)>> {
-    let (mut kind, mut length, mut data, mut buffer) = (-1, 0, null_mut(), null_mut());
+fn memory<'e>(value: Value<'e>, argument: &str) -> Result<Option<Memory<'e>>> {
+    let (mut kind, mut length, mut data, mut buffer, mut offset) = (-1, 0, null_mut(), null_mut(), 0);
     let env = value.env().raw();
     // SAFETY: all come from the running callback; of what is no typed array Node-API says so.
     let status = unsafe {
@@ -46,7 +55,7 @@ fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarr
             &mut length,
             &mut data,
             &mut buffer,
-            null_mut(),
+            &mut offset,
         )
     };
     if status != sys::Status::napi_ok {
@@ -55,11 +64,18 @@ fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarr
     let mut own = false;
     node!(napi_is_arraybuffer(env, buffer, &mut own))?;
     if !own {
-        return Err(Failure::kind(argument, "an array of this thread, not one over a SharedArrayBuffer"));
+        return Err(shared(argument));
     }
     // An array whose buffer was transferred away has no elements, and perhaps no address.
     let data = if length == 0 { std::ptr::dangling_mut::<f32>().cast() } else { data.cast() };
-    Ok(Some((kind, length, data)))
+    // SAFETY: Node-API answered it in this callback.
+    let buffer = unsafe { value.env().value(buffer) };
+    Ok(Some(Memory { kind, length, data, buffer, offset }))
+}
+
+#[cold]
+fn shared(argument: &str) -> Failure {
+    Failure::kind(argument, "an array of this thread, not one over a SharedArrayBuffer")
 }
 
 /// The numbers of a Float32Array, in place; `None` if it is none.
@@ -68,8 +84,10 @@ fn memory(value: Value<'_>, argument: &str) -> Result<Option<(sys::napi_typedarr
 #[inline(always)]
 pub fn floats<'e>(value: Value<'e>, argument: &str) -> Result<Option<&'e [f32]>> {
     Ok(match memory(value, argument)? {
-        // SAFETY: Node-API answered this address for so many aligned f32, which stay while no JavaScript runs.
-        Some((FLOAT32, length, data)) => Some(unsafe { slice::from_raw_parts(data.cast(), length) }),
+        Some(Memory { kind: FLOAT32, length, data, .. }) => {
+            // SAFETY: Node-API answered this address for so many aligned f32, which stay while no JavaScript runs.
+            Some(unsafe { slice::from_raw_parts(data.cast(), length) })
+        }
         _ => None,
     })
 }
@@ -81,8 +99,10 @@ pub fn floats<'e>(value: Value<'e>, argument: &str) -> Result<Option<&'e [f32]>>
 /// Besides what [`floats`] asks for, nothing else may borrow these numbers.
 unsafe fn floats_mut<'e>(value: Value<'e>, argument: &str) -> Result<&'e mut [f32]> {
     match memory(value, argument)? {
-        // SAFETY: as in `floats`; the caller sees to it that nobody else borrows it.
-        Some((FLOAT32, length, data)) => Ok(unsafe { slice::from_raw_parts_mut(data.cast(), length) }),
+        Some(Memory { kind: FLOAT32, length, data, .. }) => {
+            // SAFETY: as in `floats`; the caller sees to it that nobody else borrows it.
+            Ok(unsafe { slice::from_raw_parts_mut(data.cast(), length) })
+        }
         _ => Err(Failure::kind(argument, "a Float32Array")),
     }
 }
@@ -90,8 +110,10 @@ unsafe fn floats_mut<'e>(value: Value<'e>, argument: &str) -> Result<&'e mut [f3
 /// The bytes of a Uint8Array, copied; `None` if it is none.
 pub fn bytes(value: Value<'_>, argument: &str) -> Result<Option<Vec<u8>>> {
     Ok(match memory(value, argument)? {
-        // SAFETY: Node-API answered this address for so many bytes, and no JavaScript runs before they are copied.
-        Some((UINT8, length, data)) => Some(copy(unsafe { slice::from_raw_parts(data, length) }, argument)?),
+        Some(Memory { kind: UINT8, length, data, .. }) => {
+            // SAFETY: Node-API answered this address for so many bytes, and no JavaScript runs before they are copied.
+            Some(copy(unsafe { slice::from_raw_parts(data, length) }, argument)?)
+        }
         _ => None,
     })
 }
@@ -211,24 +233,97 @@ pub fn with_result<'e>(
     };
     // SAFETY: the slice is used only where it was seen to lie apart from the inputs, or after they were read.
     let room = unsafe { floats_mut(array, "out")? };
-    if room.len() != length {
-        return Err(
-            Error::Length { argument: "out", found: room.len(), needed: Needed::Exactly(length) }.into()
-        );
-    }
+    check_length(room.len(), length, "out")?;
+    fill(room, inputs, compute)?;
+    Ok(array)
+}
+
+/// Computes in place where that lies apart from the inputs, else elsewhere first.
+#[inline(always)]
+fn fill(room: &mut [f32], inputs: &[&[f32]], compute: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
     let span = room.as_ptr_range();
     let apart = |input: &&[f32]| {
         let other = input.as_ptr_range();
         other.end <= span.start || span.end <= other.start
     };
     if inputs.iter().all(apart) {
-        compute(room)?;
-    } else {
-        let mut elsewhere = copy(room, "out")?;
-        compute(&mut elsewhere)?;
-        room.copy_from_slice(&elsewhere);
+        return compute(room);
     }
-    Ok(array)
+    let mut elsewhere = copy(room, "out")?;
+    compute(&mut elsewhere)?;
+    room.copy_from_slice(&elsewhere);
+    Ok(())
+}
+
+/// A Float32Array's place in its buffer. Where that is now is asked at each use: in between it may have been transferred
+/// away or resized.
+pub struct Place {
+    buffer: Kept,
+    offset: usize,
+    length: usize,
+}
+
+impl Place {
+    pub fn of(value: Value<'_>, argument: &str) -> Result<Self> {
+        match memory(value, argument)? {
+            Some(Memory { kind: FLOAT32, length, buffer, offset, .. }) => {
+                Ok(Place { buffer: buffer.keep()?, offset, length })
+            }
+            _ => Err(Failure::kind(argument, "a Float32Array, which each run reads anew")),
+        }
+    }
+
+    pub fn release(self, env: Env<'_>) {
+        self.buffer.release(env);
+    }
+
+    pub fn check_length(&self, needed: usize, argument: &'static str) -> Result<()> {
+        check_length(self.length, needed, argument)
+    }
+
+    /// Address of the first number.
+    ///
+    /// Errors: the buffer has not all of them any more.
+    #[inline(always)]
+    fn address(&self, env: Env<'_>, argument: &'static str) -> Result<*mut f32> {
+        let (mut data, mut bytes) = (null_mut(), 0);
+        node!(napi_get_arraybuffer_info(env.raw(), self.buffer.get(env)?.raw(), &mut data, &mut bytes))?;
+        let left = bytes.saturating_sub(self.offset) / size_of::<f32>();
+        if left < self.length || self.length == 0 {
+            check_length(left, self.length.max(1), argument)?;
+        }
+        Ok(data.cast::<u8>().wrapping_add(self.offset).cast())
+    }
+
+    /// The numbers, in place. No JavaScript may run while they are used.
+    #[inline(always)]
+    pub fn numbers<'e>(&self, env: Env<'e>, argument: &'static str) -> Result<&'e [f32]> {
+        let start = self.address(env, argument)?;
+        // SAFETY: the buffer has so many bytes from there on, which stay while no JavaScript runs. They are aligned: a
+        // Float32Array begins at a multiple of its element's size.
+        Ok(unsafe { slice::from_raw_parts(start, self.length) })
+    }
+
+    /// Writes what `compute`, which must not run JavaScript, makes of the inputs.
+    #[inline(always)]
+    pub fn fill(
+        &self,
+        env: Env<'_>,
+        argument: &'static str,
+        inputs: &[&[f32]],
+        compute: impl FnOnce(&mut [f32]) -> Result<()>,
+    ) -> Result<()> {
+        let start = self.address(env, argument)?;
+        // SAFETY: as in `numbers`; `fill` uses the slice only where it lies apart from the inputs, or after they were read.
+        fill(unsafe { slice::from_raw_parts_mut(start, self.length) }, inputs, compute)
+    }
+}
+
+fn check_length(found: usize, needed: usize, argument: &'static str) -> Result<()> {
+    match found == needed {
+        true => Ok(()),
+        false => Err(Error::Length { argument, found, needed: Needed::Exactly(needed) }.into()),
+    }
 }
 
 /// The numbers of an argument.
@@ -486,7 +581,7 @@ fn copy_elements(
 /// One flag a key: the bytes of a Uint8Array that are not 0, or booleans.
 pub fn mask(value: Value<'_>) -> Result<Vec<bool>> {
     const NEEDED: &str = "a Uint8Array or an array of booleans";
-    if let Some((kind, length, data)) = memory(value, "mask")? {
+    if let Some(Memory { kind, length, data, .. }) = memory(value, "mask")? {
         if kind != UINT8 {
             return Err(Failure::kind("mask", NEEDED));
         }

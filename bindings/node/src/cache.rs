@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use attention::{KeyValueCache, Precision};
+use attention::{Inputs, KeyValueCache, Precision};
 
 use crate::buffer::Source;
 use crate::class::{define, free, getter, method, tell, this, unwrap, wrap, Arguments, Content, Run};
@@ -11,7 +11,7 @@ use crate::js::Value;
 use crate::types::{count, each};
 
 /// What an object holds.
-struct Cache {
+pub struct Cache {
     /// Calls in flight hold it as it was when they were made; whoever changes it then changes a copy.
     rows: Arc<KeyValueCache>,
     /// Bytes that the garbage collector was told of.
@@ -36,6 +36,13 @@ pub fn export(exports: Value<'_>) -> Result<Value<'_>> {
         size(c"bytes", |a| number_of(a, bytes)),
     ];
     define(exports, c"KeyValueCache", new, &members)
+}
+
+impl Cache {
+    /// A query and what is held.
+    pub fn inputs<'a>(&'a self, query: &'a [f32]) -> Inputs<'a> {
+        Inputs::new(query, query.len(), self.rows.keys(), self.rows.values())
+    }
 }
 
 /// The cache that an argument is.

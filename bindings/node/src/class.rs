@@ -6,6 +6,7 @@ use std::ffi::{c_void, CStr};
 use std::mem::transmute;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::ptr::null_mut;
+use std::rc::Rc;
 
 use napi::sys;
 use rustc_hash::FxHashMap;
@@ -67,8 +68,13 @@ unsafe extern "C" fn callback(env: sys::napi_env, info: sys::napi_callback_info)
     // SAFETY: this is the callback's environment.
     let env = unsafe { Env::new(env) };
     let arguments = Arguments { env, info, this, given };
-    let result = catch_unwind(AssertUnwindSafe(|| run(&arguments)))
-        .unwrap_or_else(|panic| Err(Failure::panic(&*panic)));
+    finish(env, || run(&arguments))
+}
+
+/// What a callback returns: the answer of `work`, or nothing while what it threw is on its way.
+#[inline(always)]
+pub fn finish<'e>(env: Env<'e>, work: impl FnOnce() -> Result<Value<'e>>) -> sys::napi_value {
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Failure::panic(&*panic)));
     result.map_or_else(|failure| throw(env, failure), |value| value.raw())
 }
 
@@ -209,12 +215,12 @@ thread_local! {
 /// Makes a value the content of the object under construction.
 pub fn wrap<'e, T: Content>(arguments: &Arguments<'e>, value: T) -> Result<Value<'e>> {
     arguments.check_new()?;
-    let held = Box::into_raw(Box::new(Held(RefCell::new(Some(value)))));
+    let held = Rc::into_raw(Rc::new(Held(RefCell::new(Some(value))))).cast_mut();
     let (env, this) = (arguments.env.raw(), arguments.this);
     let wrapped = node!(napi_wrap(env, this, held.cast(), Some(finalize::<T>), null_mut(), null_mut()));
     if wrapped.is_err() {
         // SAFETY: Node-API did not take it.
-        drop(unsafe { Box::from_raw(held) });
+        drop(unsafe { Rc::from_raw(held) });
         return Err(Failure::kind("this", "a new object"));
     }
     LIVE.with_borrow_mut(|live| live.insert(held as usize, TypeId::of::<T>()));
@@ -224,8 +230,8 @@ pub fn wrap<'e, T: Content>(arguments: &Arguments<'e>, value: T) -> Result<Value
 unsafe extern "C" fn finalize<T: Content>(env: sys::napi_env, data: *mut c_void, _: *mut c_void) {
     // At the end of a thread the table may be gone already.
     let _ = LIVE.try_with(|live| live.borrow_mut().remove(&(data as usize)));
-    // SAFETY: `wrap` made it of a box, and Node-API calls this once.
-    let held = unsafe { Box::from_raw(data.cast::<Held<T>>()) };
+    // SAFETY: `wrap` made it of an `Rc`, and Node-API calls this once.
+    let held = unsafe { Rc::from_raw(data.cast::<Held<T>>()) };
     // SAFETY: this is the finalizer's environment.
     let env = unsafe { Env::new(env) };
     let _ = catch_unwind(AssertUnwindSafe(|| give_back(env, held.take())));
@@ -233,6 +239,21 @@ unsafe extern "C" fn finalize<T: Content>(env: sys::napi_env, data: *mut c_void,
 
 /// What an object holds; `None` if it is of another class.
 pub fn unwrap<'e, T: Content>(value: Value<'e>) -> Option<&'e Held<T>> {
+    // SAFETY: it is of this type and not finalized; the callback's handle keeps the object, and so the value, alive.
+    find(value).map(|held| unsafe { &*held })
+}
+
+/// What an object holds, kept beyond the callback. A collected object holds nothing more.
+pub fn share<T: Content>(value: Value<'_>) -> Result<Rc<Held<T>>> {
+    let held = find(value).ok_or_else(|| Failure::kind("this", OWN_CLASS))?;
+    // SAFETY: `wrap` made it of an `Rc`, which is not finalized.
+    unsafe {
+        Rc::increment_strong_count(held);
+        Ok(Rc::from_raw(held))
+    }
+}
+
+fn find<T: Content>(value: Value<'_>) -> Option<*const Held<T>> {
     let mut data = null_mut();
     // SAFETY: both come from the running callback; of what is no wrapped object Node-API says so.
     let status = unsafe { sys::napi_unwrap(value.env().raw(), value.raw(), &mut data) };
@@ -240,13 +261,14 @@ pub fn unwrap<'e, T: Content>(value: Value<'e>) -> Option<&'e Held<T>> {
     if status != sys::Status::napi_ok || !LIVE.with_borrow(known) {
         return None;
     }
-    // SAFETY: it is of this type and not finalized; the callback's handle keeps the object, and so the value, alive.
-    Some(unsafe { &*data.cast::<Held<T>>() })
+    Some(data.cast::<Held<T>>().cast_const())
 }
+
+const OWN_CLASS: &str = "an object of the method's own class";
 
 /// What the object that a method was called on holds.
 pub fn this<'e, T: Content>(arguments: &Arguments<'e>) -> Result<&'e Held<T>> {
-    unwrap(arguments.this()).ok_or_else(|| Failure::kind("this", "an object of the method's own class"))
+    unwrap(arguments.this()).ok_or_else(|| Failure::kind("this", OWN_CLASS))
 }
 
 impl<T> Held<T> {

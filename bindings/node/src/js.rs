@@ -50,12 +50,18 @@ macro_rules! node {
 pub(crate) use node;
 
 /// A status that is not ok: an exception on its way, or a fault of the library.
+#[inline(always)]
 pub fn check(status: sys::napi_status) -> Result<()> {
     match status {
         sys::Status::napi_ok => Ok(()),
         sys::Status::napi_pending_exception => Err(Failure::Thrown),
-        other => Err(Failure::internal(&format!("Node-API answered {}", napi::Status::from(other)))),
+        other => Err(unexpected(other)),
     }
+}
+
+#[cold]
+fn unexpected(status: sys::napi_status) -> Failure {
+    Failure::internal(&format!("Node-API answered {}", napi::Status::from(status)))
 }
 
 impl<'e> Env<'e> {
@@ -99,6 +105,10 @@ impl<'e> Env<'e> {
 
     pub fn boolean(self, flag: bool) -> Result<Value<'e>> {
         self.made(|raw| node!(napi_get_boolean(self.raw, flag, raw)))
+    }
+
+    pub fn object(self) -> Result<Value<'e>> {
+        self.made(|raw| node!(napi_create_object(self.raw, raw)))
     }
 
     pub fn array(self, length: usize) -> Result<Value<'e>> {
@@ -202,6 +212,21 @@ impl<'e> Value<'e> {
 
     pub fn set(self, name: &CStr, value: Value<'e>) -> Result<()> {
         node!(napi_set_named_property(self.env.raw, self.raw, name.as_ptr(), value.raw))
+    }
+
+    /// Sets a property that is not set again.
+    pub fn fix(self, name: &CStr, value: Value<'e>) -> Result<()> {
+        let property = sys::napi_property_descriptor {
+            utf8name: name.as_ptr(),
+            name: null_mut(),
+            method: None,
+            getter: None,
+            setter: None,
+            value: value.raw,
+            attributes: sys::PropertyAttributes::enumerable,
+            data: null_mut(),
+        };
+        node!(napi_define_properties(self.env.raw, self.raw, 1, &property))
     }
 
     /// Names of the enumerable properties that are strings.

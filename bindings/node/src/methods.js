@@ -123,7 +123,7 @@
   };
 
   const own = !Object.hasOwn(prototype, "state");
-  for (const name of ["forward", "forwardAsync", "forwardBatch", "forwardBatchAsync", "state"]) {
+  for (const name of ["forward", "forwardAsync", "forwardBatch", "forwardBatchAsync", "prepare", "state"]) {
     const native = prototype[name];
     if (native === undefined) continue;
     const method = own || name === "state" ? overOne(native) : overKeys(native);

@@ -8,7 +8,7 @@ import init, {
 } from "ruvector-attention";
 import type {
   AttentionArgument, AttentionConfig, AttentionErrorCode, AttentionOptions, AttentionTypeName, Backend, CacheOptions, InitOptions, Mask, Matrix,
-  Rows, Source, Stream, Vector,
+  PreparedCall, Rows, Source, Stream, Vector,
 } from "ruvector-attention";
 
 /** The two types are the same. */
@@ -66,6 +66,13 @@ async function read(source: Source<Vector>): Promise<number> {
   for await (const row of made.forwardStream(queries(), x, x)) count += row.length;
   return count;
 }
+
+// Prepared calls hold arrays, so plain numbers are none of theirs.
+const prepared: PreparedCall = attention.prepare(x, x, x, { neighbors: 1, out: x });
+{
+  using call = made.prepare(x, cache, [true, false]);
+  holds<Same<ReturnType<typeof call.run>, Float32Array>>();
+}
 const stream: Stream = new SelfAttention(2).forwardStream([[x]]);
 const state = attention.state(x);
 state.merge(AttentionState.fromBytes(state.toBytes()));
@@ -92,11 +99,17 @@ try {
 }
 const where: Backend = backend;
 const texts: string[] = [...getSupportedFeatures(), getVersion(), version(), where.reason];
-export { alias, either, masked, name, names, one, points, read, sequence, stream, texts };
+export { alias, either, masked, name, names, one, points, prepared, read, sequence, stream, texts };
 export type { AttentionArgument, CacheOptions, InitOptions, Mask, Rows };
 
 // @ts-expect-error keys are rows or flat, not numbers
 attention.forward(x, [1, 2], x);
+// @ts-expect-error numbers are copied, so a later run could not see them change
+attention.prepare([1, 2], x, x);
+// @ts-expect-error a sequence attends to itself once
+new SelfAttention(2).prepare(x, x, x);
+// @ts-expect-error what a prepared call writes to stays
+prepared.out = x;
 // @ts-expect-error unknown options do not pass
 attention.forward(x, x, x, { neighbour: 1 });
 // @ts-expect-error a configuration needs its size

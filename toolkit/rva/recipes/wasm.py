@@ -24,7 +24,7 @@ SMALL = (
 )
 
 # What the npm package loads, beside what it shares with the native one: the files of bindings/wasm/js/src.
-_SHARED = ("classes", "home", "levels", "methods", "pool", "serve")
+_SHARED = ("classes", "home", "levels", "methods", "pool", "prepared", "serve")
 MODULES = {
     "cjs": (*_SHARED, "node", "worker-node"),
     "esm": (*_SHARED, "web", "worker-web", "workerd", "level-baseline", "level-simd128", "level-relaxed-simd"),

@@ -36,7 +36,7 @@ pub enum Form {
 }
 
 impl Form {
-    fn argument(self) -> &'static str {
+    pub fn argument(self) -> &'static str {
         match self {
             Form::One => "query",
             Form::Batch => "queries",
@@ -119,9 +119,9 @@ impl<'e> Call<'e> {
 
     /// Computes on this thread.
     #[inline(always)]
-    pub fn answer(self, mechanism: &dyn Attention) -> Result<Value<'e>> {
+    pub fn answer(&self, mechanism: &dyn Attention) -> Result<Value<'e>> {
         refuse_aborted(self.signal)?;
-        let Call { env, work, out, .. } = self;
+        let Call { env, ref work, out, .. } = *self;
         if let Some(rows) = work.rows() {
             let mut flat = buffer::zeroed(work.output_len())?;
             with_workspace(|workspace| work.run(mechanism, workspace, &mut flat))?;
@@ -130,6 +130,18 @@ impl<'e> Call<'e> {
         let inputs = work.inputs();
         let compute = |room: &mut [f32]| with_workspace(|workspace| work.run(mechanism, workspace, room));
         buffer::with_result(env, out, work.output_len(), &inputs, compute)
+    }
+
+    /// What of the call is the same however often it runs.
+    pub fn into_fixed(self) -> Result<Fixed<'e>> {
+        if self.signal.is_some() {
+            return Err(Failure::kind(
+                "signal",
+                "an asynchronous call, because this one cannot be interrupted",
+            ));
+        }
+        let (length, cached) = (self.work.output_len(), matches!(self.work.memory, Memory::Cache(_)));
+        Ok(Fixed { options: self.work.options, out: self.out, length, cached })
     }
 
     /// The same call for another thread.
@@ -146,6 +158,14 @@ impl<'e> Call<'e> {
         };
         Ok(Work { form, queries: queries.into_owned(form.argument())?, dim, memory, options })
     }
+}
+
+/// Options, the caller's array for the result, the result's length, and whether keys are a cache.
+pub struct Fixed<'e> {
+    pub options: CallOptions,
+    pub out: Option<Value<'e>>,
+    pub length: usize,
+    pub cached: bool,
 }
 
 /// A call on this thread cannot be interrupted, but it need not begin.
@@ -231,7 +251,10 @@ impl Work<'_> {
     fn output_len(&self) -> usize {
         let Inputs { queries, dim, keys, values } = self.core_inputs();
         let rows = |length: usize| length.checked_div(dim).unwrap_or(0);
-        let width = values.len().checked_div(rows(keys.len())).unwrap_or(0);
+        let width = match &self.memory {
+            Memory::Cache(cache) => cache.value_dim(),
+            Memory::Given { .. } => values.len().checked_div(rows(keys.len())).unwrap_or(0),
+        };
         rows(queries.len()).saturating_mul(width)
     }
 

@@ -5,9 +5,11 @@ mod cross;
 mod hyperbolic;
 mod linear;
 mod multi_head;
+mod prepared;
 mod scaled_dot;
 mod self_attention;
 
+use std::cell::Ref;
 use std::ffi::CStr;
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ use attention::Attention;
 
 pub use hyperbolic::functions as poincare_functions;
 
-use crate::class::{define, free, getter, method, read_options, this, Arguments, Member};
+use crate::class::{define, free, getter, method, read_options, share, this, Arguments, Held, Member};
 use crate::error::Result;
 use crate::js::Value;
 use crate::state;
@@ -46,11 +48,18 @@ fn export_mechanism<'e, K: Attention + 'static>(
         method(c"forwardAsync", |a| forward_async::<K>(a, Form::One)),
         method(c"forwardBatch", |a| forward::<K>(a, Form::Batch)),
         method(c"forwardBatchAsync", |a| forward_async::<K>(a, Form::Batch)),
+        method(c"prepare", |a| prepared::prepare(a, share::<Arc<K>>(a.this())?)),
         method(c"state", |a| state::start(a, shared::<K>(a)?)),
         method(c"free", free::<Arc<K>>),
     ];
     members.extend(own);
     define(exports, name, constructor, &members)
+}
+
+impl<K: Attention + 'static> prepared::Lend for Held<Arc<K>> {
+    fn lend(&self) -> Result<Ref<'_, dyn Attention>> {
+        Ok(Ref::map(self.get("this")?, |mechanism| &**mechanism as &dyn Attention))
+    }
 }
 
 /// The mechanism that a method was called on.

@@ -3,6 +3,7 @@ import { MECHANISMS, made, refuseShared, tensorsOf, type Watcher } from "./class
 import { AttentionError, kindError } from "./errors.js";
 import type { Call, CacheUpdate, Recipe, Rows } from "./messages.js";
 import type { Member, Pool } from "./pool.js";
+import { prepare } from "./prepared.js";
 import type { Raw } from "./raw.js";
 import { signalOf } from "./stream.js";
 import type { AttentionArgument } from "./types.js";
@@ -61,7 +62,7 @@ export class Dispatcher implements Watcher {
     if (mirror !== undefined) Object.assign(mirror, { rows: 0, cleared: true });
   }
 
-  /** What `install` adds to the classes. */
+  /** What `install` adds to the classes: these, and `prepare`. */
   *methods(raw: Raw): Generator<readonly [object, string, (...args: never[]) => unknown]> {
     const dispatcher = this;
     for (const name of MECHANISMS) {
@@ -71,6 +72,7 @@ export class Dispatcher implements Watcher {
         };
         yield [raw[name].prototype, `${method}Async`, call];
       }
+      if (name !== "SelfAttention") yield [raw[name].prototype, "prepare", prepare(raw)];
     }
   }
 
