@@ -186,8 +186,9 @@ def _contenders(asked: argparse.Namespace, work: Path) -> tuple[list[Contender],
                 absent[name] = f"it cannot be set up: {error}"
 
     here, node = Path(sys.executable), asked.wasm_node or Path(shutil.which("node") or "node")
-    add("Node.js", f"napi-{TRIPLE}", lambda folder: contenders.javascript(node, "Node.js", folder))
-    add("Python", f"native-wheel-{TRIPLE}", lambda folder: contenders.python(_installed(folder, work)))
+    core = contenders.library(asked.driver)
+    add("Node.js", f"napi-{TRIPLE}", lambda folder: contenders.addon(node, "Node.js", folder, core))
+    add("Python", f"native-wheel-{TRIPLE}", lambda folder: contenders.python(_installed(folder, work), core))
     add("Command line", f"cli-{TRIPLE}", lambda folder: contenders.command_line(here, folder))
     add("C", f"native-c-{TRIPLE}", lambda folder: contenders.c(here, folder))
     for level in LEVELS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,10 @@ from versus.model import Problem
 WORKERS = Path(__file__).resolve().parent / "workers"
 NATIVE = "core"
 NPM, NPM_WASM = "@ruvector/attention", "@ruvector/attention-wasm"
+INSIDE = "the core itself"
+"""The way of a binding's worker that times the core in its process, over the arrays that its other ways read."""
 JS_WAYS = ("flat", "own result", "resident keys", "resident keys, own result", "rows")
+ADDON_WAYS = (*JS_WAYS, "prepared", "prepared, resident keys", INSIDE)
 PYTHON_WAYS = ("arrays", "own result", "resident keys", "resident keys, own result")
 
 
@@ -46,8 +50,20 @@ def core(driver: Path) -> Contender:
     return Ours(driver, NATIVE, NATIVE)
 
 
+def library(driver: Path) -> Path:
+    """The core for processes of others, which lies beside the driver."""
+    stem = "ruvector_attention_inside"
+    names = {"win32": f"{stem}.dll", "darwin": f"lib{stem}.dylib"}
+    return driver.with_name(names.get(sys.platform, f"lib{stem}.so"))
+
+
+def addon(node: Path, name: str, folder: Path, core: Path) -> Contender:
+    """An addon of dist/ in Node.js, and the core itself."""
+    return Binding(name, (str(node), str(WORKERS / "js.mjs"), str(folder), str(core)), ADDON_WAYS)
+
+
 def javascript(node: Path, name: str, folder: Path) -> Contender:
-    """An addon or a WebAssembly module of dist/, in Node.js."""
+    """A WebAssembly module of dist/, in Node.js."""
     return Binding(name, (str(node), str(WORKERS / "js.mjs"), str(folder)), JS_WAYS)
 
 
@@ -56,9 +72,10 @@ def browser(python: Path, name: str, program: str, folder: Path) -> Contender:
     return Binding(name, (str(python), str(WORKERS / "browser_worker.py"), program, str(folder)), JS_WAYS)
 
 
-def python(interpreter: Path) -> Contender:
-    """The wheel, installed for this interpreter."""
-    return Binding("Python", (str(interpreter), str(WORKERS / "python_worker.py")), PYTHON_WAYS)
+def python(interpreter: Path, core: Path) -> Contender:
+    """The wheel, installed for this interpreter, and the core itself."""
+    argv = (str(interpreter), str(WORKERS / "python_worker.py"), str(core))
+    return Binding("Python", argv, (*PYTHON_WAYS, INSIDE))
 
 
 def c(interpreter: Path, folder: Path) -> Contender:

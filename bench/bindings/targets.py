@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from contenders import NATIVE, NPM, NPM_WASM
+from contenders import INSIDE, NATIVE, NPM, NPM_WASM
 from versus.model import Result
 
 NARROW = "sse2"
@@ -31,18 +31,25 @@ def find(results: Sequence[Result], contender: str, way: str = "") -> Result | N
     return next((r for r in results if (r.entry.contender, r.entry.way) == (contender, way) and r.ok), None)
 
 
+def own_core(results: Sequence[Result], contender: str) -> Result | None:
+    """The core over the very arrays of a contender, in its process; else in the core's own, over a copy."""
+    return find(results, contender, INSIDE) or find(results, NATIVE)
+
+
 def best(results: Sequence[Result], contender: str, *ways: str) -> Result | None:
     """The fastest of these ways."""
     found = [r for way in ways if (r := find(results, contender, way))]
     return min(found, key=lambda r: r.median, default=None)
 
 
-# contender, ways, kernel it is compared with, least share by number of keys
+# name, contender, ways, kernel it is compared with, least share by number of keys
 SHARES = (
-    ("Node.js", ("flat",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
-    ("Python", ("arrays",), "", {1000: 0.95, 10_000: 0.95}),
-    ("Command line", ("benchmark",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
+    ("Node.js", "Node.js", ("flat",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
+    ("Node.js [prepared]", "Node.js", ("prepared",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
+    ("Python", "Python", ("arrays",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
+    ("Command line", "Command line", ("benchmark",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
     (
+        "WASM simd128, Node.js",
         "WASM simd128, Node.js",
         ("resident keys", "resident keys, own result"),
         NARROW,
@@ -50,11 +57,12 @@ SHARES = (
     ),
     (
         "WASM simd128, Chromium",
+        "WASM simd128, Chromium",
         ("resident keys", "resident keys, own result"),
         NARROW,
         {100: 0.6, 1000: 0.6, 10_000: 0.6},
     ),
-    ("WASI, wasmtime", ("",), NARROW, {1000: 0.7, 10_000: 0.7}),
+    ("WASI, wasmtime", "WASI, wasmtime", ("",), NARROW, {1000: 0.7, 10_000: 0.7}),
 )
 FIXED = (("Node.js", "flat", 800), ("Python", "arrays", 1500))
 # peer, our contender and way, least ratio at 1 000 keys
@@ -72,11 +80,12 @@ def evaluate(results: Results, sizes: Mapping[str, int]) -> list[Target]:
 
 def _shares(results: Results) -> list[Target]:
     targets = []
-    for contender, ways, kernel, least in SHARES:
+    for called, contender, ways, kernel, least in SHARES:
         for keys, share in least.items():
             case = results.get(f"flat-{keys}", ())
-            ours, core = best(case, contender, *ways), find(case, NATIVE, kernel)
-            name = f"{contender}, {keys} keys: share of the core{f' at 128 bits ({NARROW})' if kernel else ''}"
+            ours = best(case, contender, *ways)
+            core = find(case, NATIVE, kernel) if kernel else own_core(case, contender)
+            name = f"{called}, {keys} keys: share of the core{f' at 128 bits ({NARROW})' if kernel else ''}"
             if ours is None or core is None:
                 targets.append(Target(name, f"≥ {share:.0%}", "not run", None))
                 continue
@@ -86,7 +95,7 @@ def _shares(results: Results) -> list[Target]:
 
 
 def _beside(case: Sequence[Result], core: Result, ours: Result) -> str:
-    whole = find(case, NATIVE)
+    whole = own_core(case, ours.entry.contender)
     if whole is None or whole is core:
         return ""
     return f" ({whole.median / ours.median:.1%} of the core's {whole.used})"
@@ -95,9 +104,8 @@ def _beside(case: Sequence[Result], core: Result, ours: Result) -> str:
 def _fixed(results: Results) -> list[Target]:
     targets = []
     case = results.get("fixed", ())
-    core = find(case, NATIVE)
     for contender, way, most in FIXED:
-        ours = find(case, contender, way)
+        ours, core = find(case, contender, way), own_core(case, contender)
         name = f"{contender}: fixed cost of a call"
         if ours is None or core is None:
             targets.append(Target(name, f"≤ {most} ns", "not run", None))

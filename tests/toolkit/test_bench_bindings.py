@@ -12,7 +12,7 @@ import history
 import pytest
 import startup
 import targets
-from contenders import NATIVE, NPM
+from contenders import INSIDE, NATIVE, NPM
 from versus import machine, measure
 from versus.model import QUICK, Case, Entry, Problem, Result
 from versus.tensors import Tensors
@@ -34,6 +34,15 @@ def test_a_share_is_met_or_missed() -> None:
     slow = judged(result(NATIVE, "", 949), result("Node.js", "flat", 1000))[name]
     assert (fast.met, slow.met) == (True, False)
     assert "MISSED" in targets.summary([slow]) and "1 MISSED" in targets.summary([slow])
+
+
+def test_a_binding_is_compared_with_the_core_over_its_own_arrays() -> None:
+    elsewhere, inside = result(NATIVE, "", 900), result("Node.js", INSIDE, 960)
+    found = judged(elsewhere, inside, result("Node.js", "flat", 1000), result("Node.js", "prepared", 990))
+    assert found["Node.js, 1000 keys: share of the core"].measured.startswith("96.0%")
+    assert found["Node.js [prepared], 1000 keys: share of the core"].met
+    fixed = judged(elsewhere, inside, result("Node.js", "flat", 1761), case="fixed")["Node.js: fixed cost of a call"]
+    assert fixed.met is False and fixed.measured == "801 ns"
 
 
 def test_webassembly_is_compared_with_its_own_width() -> None:

@@ -13,6 +13,14 @@ export const WAYS = {
     const options = { out: new Float32Array(cache.valueDim) };
     return () => attention.forward(q, cache, options);
   },
+  prepared: (attention, _, q, k, v) => {
+    const call = attention.prepare(q, k, v);
+    return () => call.run();
+  },
+  "prepared, resident keys": (attention, cache, q) => {
+    const call = attention.prepare(q, cache);
+    return () => call.run();
+  },
   rows: (attention, _, q, k, v) => {
     const [keys, values] = [rows(k, q.length), rows(v, q.length)];
     return () => attention.forward(q, keys, values);
@@ -30,7 +38,7 @@ export function prepare(api, ask, [q, k, v], now, groupNs) {
   const Attention = api.ScaledDotProductAttention ?? api.WasmScaledDotProduct;
   const attention = new Attention(ask.dim);
   let cache;
-  if (ask.way.startsWith("resident")) {
+  if (ask.way.includes("resident")) {
     cache = new api.KeyValueCache(ask.dim, (v.length / k.length) * ask.dim);
     cache.append(k, v);
   }

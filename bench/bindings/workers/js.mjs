@@ -1,4 +1,5 @@
-// This library from Node.js: `node js.mjs <folder of dist/>`, an addon or a WebAssembly module; lines of JSON in and out.
+// This library from Node.js: `node js.mjs <folder of dist/> [<library of the core>]`, an addon or a WebAssembly module; lines
+// of JSON in and out.
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import v8 from "node:v8";
 import { now, serve, tensor } from "../../core/workers/serve.mjs";
 import { prepare } from "./attend.mjs";
+import { insideOf } from "./inside.mjs";
 
 const GROUP_NS = 50_000;
 const api = await load(process.argv[2]);
@@ -25,7 +27,18 @@ async function load(folder) {
   return api;
 }
 
+// All ways of a problem read the same arrays: where memory lies is worth several percent.
+const arrays = new Map();
+function shared(path) {
+  const found = arrays.get(path)?.deref() ?? tensor(path);
+  arrays.set(path, new WeakRef(found));
+  return found;
+}
+
 await serve(
   () => ({ "Node.js": process.version }),
-  (ask) => prepare(api, ask, [ask.queries, ask.keys, ask.values].map(tensor), now, GROUP_NS),
+  (ask) => {
+    const tensors = [ask.queries, ask.keys, ask.values].map(shared);
+    return ask.way === "the core itself" ? insideOf(process.argv[3], tensors) : prepare(api, ask, tensors, now, GROUP_NS);
+  },
 );
