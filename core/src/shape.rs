@@ -1,6 +1,7 @@
 //! Shapes, checked once at the door (D33): behind it, every slice has the length its reader expects.
 
 use crate::error::{Error, Needed, Result};
+use crate::kernels::elements::all_finite;
 use crate::kernels::rows::Pick;
 use crate::options::Options;
 use crate::tensor::Tensor;
@@ -164,8 +165,7 @@ pub(crate) fn curvature(c: f64) -> Result<f64> {
 pub(crate) fn first_non_finite(tensor: &[f32]) -> Option<usize> {
     // Piece by piece without branches, in vectors; only a piece that has one is searched.
     const PIECE: usize = 256;
-    let has_one = |piece: &[f32]| piece.iter().fold(false, |any, x| any | !x.is_finite());
-    let (index, piece) = tensor.chunks(PIECE).enumerate().find(|(_, piece)| has_one(piece))?;
+    let (index, piece) = tensor.chunks(PIECE).enumerate().find(|(_, piece)| !all_finite(piece))?;
     Some(index * PIECE + piece.iter().position(|x| !x.is_finite())?)
 }
 

@@ -125,7 +125,7 @@ def _build_wasm(crate: str, root: Path, env: Mapping[str, str], log: Log) -> Pat
     with log.stage(f"build {crate}"):
         for level, flags in wasm.FEATURES.items():
             target = root / ".rva" / "target" / f"bench-{level}"
-            own = {**env, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": " ".join(flags)}
+            own = {**env, "CARGO_TARGET_DIR": str(target), "RUSTFLAGS": " ".join((*flags, *wasm.FAST))}
             shell.run(argv, cwd=root, env=own, log=record, on_line=log.detail)
             module = target / WASM_TRIPLE / "wasm-release" / f"{crate.replace('-', '_')}.wasm"
             optimize: list[str | Path] = [

@@ -83,7 +83,7 @@ impl<'a> Memory<'a> {
         let value_width = self.shape.value_dim / heads;
         let geometry = match self.mechanism {
             Mechanism::Ball { c } => Geometry::Ball(Ball { c, query_gap, known: self.known }),
-            _ => Geometry::Dot { scale: 1.0 / libm::sqrt(width as f64) },
+            _ => Geometry::Dot { scale: 1.0 / crate::kernels::sqrt(width as f64) },
         };
         Task {
             kernel: self.kernel,

@@ -33,8 +33,8 @@ impl Partial {
     pub fn reset(&mut self, width: usize) {
         self.max = f64::NEG_INFINITY;
         self.sum = 0.0;
-        self.total.clear();
         self.total.resize(width, 0.0);
+        self.total.fill(0.0);
     }
 
     /// Raises the reference score to at least `score`.

@@ -93,9 +93,8 @@ impl Room for Best {
     }
 }
 
-/// A buffer of exactly `len` elements; grows once.
+/// A buffer of exactly `len` elements, whatever they are; grows once.
 pub(crate) fn sized<T: Copy + Default>(buffer: &mut Vec<T>, len: usize) -> &mut [T] {
-    buffer.clear();
     buffer.resize(len, T::default());
     buffer
 }
@@ -201,6 +200,7 @@ impl Task<'_> {
     fn add_values(&self, block: Pick<'_>, weights: &[f32], scratch: &mut Scratch, partial: &mut Partial) {
         for (i, weights) in weights.chunks(BLOCK).enumerate() {
             let block_total = sized(&mut scratch.block_total, partial.total.len());
+            block_total.fill(0.0);
             self.kernel.accumulate(weights, self.values, block.part(i * BLOCK, BLOCK), block_total);
             self.kernel.add(block_total, &mut partial.total);
         }

@@ -193,13 +193,25 @@ pub(crate) unsafe fn feature_map<V: Vector>(values: &mut [f32]) {
     unsafe { map::<V>(values, Phi) };
 }
 
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use super::simd128::{add, all_finite, scaled};
+
+/// Whether no element is NaN or infinite.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+#[inline(always)]
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    !values.iter().fold(false, |any, x| any | !x.is_finite())
+}
+
 /// `totals += addends`, in `f64`; as plain Rust that the compiler turns into vectors of the set at hand.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(always)]
 pub(crate) fn add(addends: &[f32], totals: &mut [f64]) {
     totals.iter_mut().zip(addends).for_each(|(total, &addend)| *total += f64::from(addend));
 }
 
 /// `out = factor · values`, as plain Rust too.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[inline(always)]
 pub(crate) fn scaled(values: &[f64], factor: f64, out: &mut [f32]) {
     out.iter_mut().zip(values).for_each(|(out, value)| *out = (value * factor) as f32);

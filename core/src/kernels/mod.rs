@@ -35,6 +35,15 @@ use crate::tensor::{bf16, f16};
 use panels::Matrices;
 use rows::{Pick, View};
 
+/// √x, correctly rounded: by an instruction where the compiler offers it, because in WebAssembly `libm` computes it step by
+/// step.
+pub(crate) fn sqrt(x: f64) -> f64 {
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    return simd128::sqrt(x);
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
+    libm::sqrt(x)
+}
+
 /// One instruction set's instances of the generic algorithms; see there for what each asks of its caller.
 pub(crate) struct Table {
     pub name: &'static str,

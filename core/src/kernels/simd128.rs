@@ -18,6 +18,7 @@ fn power(n: v128) -> v128 {
 unsafe impl Vector for Simd128 {
     const LANES: usize = 4;
     const ROWS: usize = 4;
+    const LOADS_FIRST: bool = true;
 
     #[inline(always)]
     unsafe fn splat(value: f32) -> Self {
@@ -137,6 +138,59 @@ unsafe impl Vector for Simd128 {
         let two = f32x4_pmax(self.0, i32x4_shuffle::<2, 3, 0, 1>(self.0, self.0));
         f32x4_extract_lane::<0>(two).max(f32x4_extract_lane::<1>(two))
     }
+}
+
+/// √x.
+pub(super) fn sqrt(x: f64) -> f64 {
+    f64x2_extract_lane::<0>(f64x2_sqrt(f64x2_splat(x)))
+}
+
+/// `totals += addends`, in `f64`. The compiler makes no vectors of the plain loop.
+pub(crate) fn add(addends: &[f32], totals: &mut [f64]) {
+    let mut totals = totals.chunks_exact_mut(4);
+    let mut addends = addends.chunks_exact(4);
+    for (totals, addends) in (&mut totals).zip(&mut addends) {
+        // SAFETY: both have four elements.
+        unsafe {
+            let four = v128_load(addends.as_ptr().cast());
+            let (low, high) = (totals.as_mut_ptr().cast::<v128>(), totals.as_mut_ptr().add(2).cast::<v128>());
+            v128_store(low, f64x2_add(v128_load(low), f64x2_promote_low_f32x4(four)));
+            let four = i64x2_shuffle::<1, 1>(four, four);
+            v128_store(high, f64x2_add(v128_load(high), f64x2_promote_low_f32x4(four)));
+        }
+    }
+    let rest = totals.into_remainder().iter_mut().zip(addends.remainder());
+    rest.for_each(|(total, &addend)| *total += f64::from(addend));
+}
+
+/// Whether no element is NaN or infinite: x − x is 0 of the others only.
+pub(crate) fn all_finite(values: &[f32]) -> bool {
+    let mut packs = values.chunks_exact(4);
+    let mut zeros = f32x4_splat(0.0);
+    for pack in &mut packs {
+        // SAFETY: it has four elements.
+        let pack = unsafe { v128_load(pack.as_ptr().cast()) };
+        zeros = f32x4_add(zeros, f32x4_sub(pack, pack));
+    }
+    !v128_any_true(f32x4_ne(zeros, zeros)) && packs.remainder().iter().all(|x| x.is_finite())
+}
+
+/// `out = factor · values`, rounded.
+pub(crate) fn scaled(values: &[f64], factor: f64, out: &mut [f32]) {
+    let mut out = out.chunks_exact_mut(4);
+    let mut values = values.chunks_exact(4);
+    let factors = f64x2_splat(factor);
+    for (out, values) in (&mut out).zip(&mut values) {
+        // SAFETY: both have four elements.
+        unsafe {
+            let low = f64x2_mul(v128_load(values.as_ptr().cast()), factors);
+            let high = f64x2_mul(v128_load(values.as_ptr().add(2).cast()), factors);
+            let four = i64x2_shuffle::<0, 2>(f32x4_demote_f64x2_zero(low), f32x4_demote_f64x2_zero(high));
+            v128_store(out.as_mut_ptr().cast(), four);
+        }
+    }
+    let rest = out.into_remainder().iter_mut().zip(values.remainder());
+    rest.for_each(|(out, value)| *out = (value * factor) as f32);
 }
 
 #[cfg(target_feature = "relaxed-simd")]

@@ -19,6 +19,12 @@ pub(crate) trait Term<const N: usize> {
     const SHORT: bool = !cfg!(target_arch = "wasm32");
     /// Adds one pack to the running sums.
     unsafe fn add<V: Vector>(query: V, key: V, sums: [V; N]) -> [V; N];
+    /// The sums of one pack alone.
+    #[inline(always)]
+    unsafe fn one<V: Vector>(query: V, key: V) -> [V; N] {
+        // SAFETY: the caller has the instruction set.
+        unsafe { Self::add(query, key, [V::splat(-0.0); N]) }
+    }
     /// The same for single elements.
     fn add_one(query: f32, key: f32, sums: [f32; N]) -> [f32; N];
 }
@@ -34,6 +40,11 @@ struct SquaredDifferenceAndSquare;
 
 impl Term<1> for Product {
     const SHORT: bool = true;
+    #[inline(always)]
+    unsafe fn one<V: Vector>(query: V, key: V) -> [V; 1] {
+        // SAFETY: the caller has the instruction set.
+        unsafe { [query.mul(key)] }
+    }
     #[inline(always)]
     unsafe fn add<V: Vector>(query: V, key: V, [sum]: [V; 1]) -> [V; 1] {
         // SAFETY: the caller has the instruction set.
@@ -139,24 +150,33 @@ unsafe fn compare<V: Vector, T: Term<N>, E: Element, const N: usize>(
 ) {
     // SAFETY: all offsets stay below `len`, which the caller guarantees for query and rows.
     unsafe {
-        // Eight running sums hide the time that an addition takes; a second set is needed only where N is 1.
+        // Eight running sums hide the time that an addition takes; a second set is needed only where N is 1. Where loads come
+        // first, two products are added before they join one of four sums; twice four sums take one pack at a time.
         let mut even = [[V::splat(0.0); N]; GROUP];
         let mut odd = [[V::splat(0.0); N]; GROUP];
         let mut i = 0;
-        while i + 2 * V::LANES <= len {
-            let (q0, q1) = (part::<V, T, N>(query, i), part::<V, T, N>(query, i + V::LANES));
+        while (N == 1 || !V::LOADS_FIRST) && i + 2 * V::LANES <= len {
+            let query = query.wrapping_add(i);
+            let (q0, q1) = (part::<V, T, N>(query, 0), part::<V, T, N>(query, V::LANES));
             for r in 0..GROUP {
                 look_ahead::<V, E>(rows[r], i);
-                let (k0, k1) = (E::load(rows[r].add(i)), E::load(rows[r].add(i + V::LANES)));
-                even[r] = T::add(q0, k0, even[r]);
+                let row = rows[r].add(i);
+                let (k0, k1) = (E::load(row), E::load(row.add(V::LANES)));
                 match N {
-                    1 => odd[r] = T::add(q1, k1, odd[r]),
-                    _ => even[r] = T::add(q1, k1, even[r]),
+                    1 if V::LOADS_FIRST => {
+                        let pair = T::add(q1, k1, T::one(q0, k0));
+                        even[r] = [even[r][0].add(pair[0]); N];
+                    }
+                    1 => {
+                        even[r] = T::add(q0, k0, even[r]);
+                        odd[r] = T::add(q1, k1, odd[r]);
+                    }
+                    _ => even[r] = T::add(q1, k1, T::add(q0, k0, even[r])),
                 }
             }
             i += 2 * V::LANES;
         }
-        if i + V::LANES <= len {
+        while i + V::LANES <= len {
             let q = part::<V, T, N>(query, i);
             for r in 0..GROUP {
                 even[r] = T::add(q, E::load(rows[r].add(i)), even[r]);
@@ -340,7 +360,23 @@ pub(crate) unsafe fn products<V: Vector, E: Element>(
 ) {
     // SAFETY: the caller's promise.
     unsafe { compare_all::<V, Product, E, 1>(rows, query.as_ptr(), pick, [out]) };
-    out.iter_mut().for_each(|product| *product *= scale);
+    // SAFETY: the set is available.
+    unsafe { multiply_all::<V>(out, scale) }
+}
+
+/// `values *= factor`.
+///
+/// # Safety
+///
+/// The set is available.
+#[inline(always)]
+unsafe fn multiply_all<V: Vector>(values: &mut [f32], factor: f32) {
+    let mut packs = values.chunks_exact_mut(V::LANES);
+    for pack in &mut packs {
+        // SAFETY: a pack has `LANES` elements.
+        unsafe { V::load(pack.as_ptr()).mul(V::splat(factor)).store(pack.as_mut_ptr()) }
+    }
+    packs.into_remainder().iter_mut().for_each(|value| *value *= factor);
 }
 
 /// `out[i] = ‖query − row picked i-th‖²`.
@@ -590,7 +626,8 @@ unsafe fn add_columns<V: Vector, E: Element, const C: usize, const S: usize>(
 
 /// [`accumulate`] for rows too wide for registers: a few rows a pass over `out`, far apart, as in [`compare_groups`].
 ///
-/// Narrow vectors take eight, for they are short of time to load and store `out` again; wide ones wait for memory.
+/// Narrow vectors take eight, for they are short of time to load and store `out` again, or four where eight and their loads
+/// do not fit the registers; wide ones wait for memory.
 ///
 /// # Safety
 ///
@@ -600,7 +637,7 @@ unsafe fn accumulate_long<V: Vector, E: Element>(rows: Picked<'_, E>, weights: &
     // SAFETY: the caller's promise.
     unsafe {
         match V::LANES {
-            4 => accumulate_runs::<V, E, 8>(rows, weights, out),
+            4 if !V::LOADS_FIRST => accumulate_runs::<V, E, 8>(rows, weights, out),
             _ => accumulate_runs::<V, E, 4>(rows, weights, out),
         }
     }
@@ -654,15 +691,23 @@ unsafe fn add_rows<V: Vector, E: Element, const R: usize>(
         for r in 0..R {
             lanes[r] = V::splat(weights[r]);
         }
+        // More packs a turn need no more registers, because a store waits for what comes before it; they save counting.
+        const TURN: usize = 4;
+        while V::LOADS_FIRST && R > 1 && i + TURN * V::LANES <= len {
+            let mut here = rows;
+            for r in 0..R {
+                here[r] = rows[r].add(i);
+            }
+            for pack in 0..TURN {
+                add_pack::<V, E, R>(lanes, here, pack * V::LANES, to.add(i));
+            }
+            i += TURN * V::LANES;
+        }
         while i + V::LANES <= len {
             for r in 0..R {
                 look_ahead::<V, E>(rows[r], i);
             }
-            let mut total = V::load(to.add(i));
-            for r in 0..R {
-                total = lanes[r].mul_add(E::load(rows[r].add(i)), total);
-            }
-            total.store(to.add(i));
+            add_pack::<V, E, R>(lanes, rows, i, to);
             i += V::LANES;
         }
         for j in i..len {
@@ -672,6 +717,28 @@ unsafe fn add_rows<V: Vector, E: Element, const R: usize>(
             }
             *to.add(j) = total;
         }
+    }
+}
+
+/// The same for one pack, `at` elements into the rows and `to`.
+///
+/// # Safety
+///
+/// The set is available and the pack lies inside the rows and behind `to`.
+#[inline(always)]
+unsafe fn add_pack<V: Vector, E: Element, const R: usize>(
+    weights: [V; R],
+    rows: [*const E; R],
+    at: usize,
+    to: *mut f32,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut total = V::load(to.add(at));
+        for r in 0..R {
+            total = weights[r].mul_add(E::load(rows[r].add(at)), total);
+        }
+        total.store(to.add(at));
     }
 }
 

@@ -13,6 +13,9 @@ pub(crate) unsafe trait Vector: Copy {
     const LANES: usize;
     /// Rows of the matrix micro-kernel, which keeps two vectors a row in registers.
     const ROWS: usize;
+    /// Whether the compilers behind move all loads of a loop's body before its arithmetic, as V8's and Cranelift do: what is
+    /// loaded and what is summed must then fit 15 registers together, or the sums go through memory at every step.
+    const LOADS_FIRST: bool = false;
 
     /// All lanes the same value.
     unsafe fn splat(value: f32) -> Self;

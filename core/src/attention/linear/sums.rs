@@ -57,8 +57,8 @@ impl Sums {
     /// Empties it, for keys of `dim` elements.
     pub fn reset(&mut self, random: Option<RandomFeatures>, dim: usize, value_dim: usize) {
         let width = random.map_or(dim, |random| random.features);
-        sized(&mut self.products, width.saturating_mul(value_dim));
-        sized(&mut self.features, width);
+        sized(&mut self.products, width.saturating_mul(value_dim)).fill(0.0);
+        sized(&mut self.features, width).fill(0.0);
         self.log = if random.is_some() { f64::NEG_INFINITY } else { 0.0 };
         self.keys = 0;
     }
@@ -141,6 +141,7 @@ impl Sums {
         let panels = features.chunks_exact(block.len() * panel).zip(self.features.chunks_mut(panel));
         for (features, sums) in panels {
             let total = sized(&mut scratch.total, panel);
+            total.fill(0.0);
             kernel.accumulate(ones, Rows::packed(features, panel), Pick::first(block.len()), total);
             kernel.add(total.get(..sums.len()).unwrap_or(total), sums);
         }
