@@ -182,7 +182,7 @@ fn attend(
     let rows = |len: usize| len.checked_div(inputs.dim).unwrap_or(0);
     let width = inputs.values.len().checked_div(rows(inputs.keys.len())).unwrap_or(0);
     let len = rows(inputs.queries.len()).saturating_mul(width);
-    if out.try_reserve(len).is_err() {
+    if out.try_reserve(len.saturating_sub(out.len())).is_err() {
         return Err(Error::TooLarge { argument: "queries" });
     }
     out.resize(len, 0.0);

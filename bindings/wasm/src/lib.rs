@@ -6,6 +6,8 @@ mod cache;
 mod call;
 mod error;
 mod hook;
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+mod memory;
 mod options;
 mod parallel;
 mod poincare;
@@ -26,7 +28,7 @@ pub use crate::state::AttentionState;
 // It has no lock for threads.
 #[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
 #[global_allocator]
-static ALLOCATOR: rlsf::GlobalTlsf = rlsf::GlobalTlsf::new();
+static ALLOCATOR: memory::Whole = memory::Whole::new();
 
 /// Runs when the module is loaded: a panic then says where it happened before it traps.
 #[wasm_bindgen(start)]

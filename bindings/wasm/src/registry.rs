@@ -60,10 +60,12 @@ pub fn find<T>(
     value: &JsValue,
     argument: &str,
 ) -> Result<Option<Rc<RefCell<T>>>> {
-    if !value.is_object() {
-        return Ok(None);
-    }
-    let handle = value.unchecked_ref::<Object>().handle().map_err(|_| WasmError::freed(argument))?;
+    let handle = match value.unchecked_ref::<Object>().handle() {
+        Ok(handle) => handle,
+        Err(_) if value.is_object() => return Err(WasmError::freed(argument)),
+        // Nothing has no properties.
+        Err(_) => return Ok(None),
+    };
     if handle.is_nan() || handle as usize % KINDS != kind as usize {
         return Ok(None);
     }

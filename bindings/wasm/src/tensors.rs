@@ -2,6 +2,8 @@
 
 use crate::error::{Result, WasmError};
 use js_sys::{Array, Float32Array, Function, Uint8Array};
+use std::cell::Cell;
+use std::thread::LocalKey;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -131,13 +133,57 @@ fn append(array: &Float32Array, argument: &str, out: &mut Vec<f32>) -> Result<us
     if out.try_reserve(len).is_err() {
         return Err(WasmError::too_large(argument));
     }
-    // SAFETY: there is room for `len` more elements; nothing allocates while the view is used.
-    let place = unsafe { Float32Array::view_mut_raw(out.as_mut_ptr().add(start), len) };
     // An optimized getter may still tell the length that a detached array had.
-    fill(&place, array, argument)?;
+    let place = out.spare_capacity_mut().as_mut_ptr().cast();
+    Window::lend(&INPUT, place, len, |place| fill(place, array, argument))?;
     // SAFETY: the copy initialized as many elements.
     unsafe { out.set_len(start + len) };
     Ok(len)
+}
+
+thread_local! {
+    static INPUT: Cell<Window> = const { Cell::new(Window::NONE) };
+    static OUTPUT: Cell<Window> = const { Cell::new(Window::NONE) };
+}
+
+/// A view of this module's memory. It is kept for the next call, which has most often the same place: making one takes
+/// longer than copying a query.
+struct Window {
+    place: *mut f32,
+    view: Option<Float32Array>,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window::NONE
+    }
+}
+
+impl Window {
+    const NONE: Self = Window { place: std::ptr::null_mut(), view: None };
+
+    /// Lends the view of so many elements, which may not move while it is used.
+    fn lend<T>(
+        kept: &'static LocalKey<Cell<Window>>,
+        place: *mut f32,
+        len: usize,
+        call: impl FnOnce(&Float32Array) -> T,
+    ) -> T {
+        let Window { place: known, view } = kept.take();
+        // Memory that grows takes views their elements.
+        let view = view.filter(|view| known == place && view.length() as usize == len);
+        // SAFETY: the caller's elements lie there.
+        let view = view.unwrap_or_else(|| unsafe { Float32Array::view_mut_raw(place, len) });
+        let answer = call(&view);
+        kept.set(Window { place, view: Some(view) });
+        answer
+    }
+}
+
+/// A new array of these numbers; `slice` is twice as fast as a constructor.
+pub fn copied(numbers: &[f32]) -> Float32Array {
+    let len = numbers.len();
+    Window::lend(&OUTPUT, numbers.as_ptr().cast_mut(), len, |view| view.slice(0, len as u32))
 }
 
 /// Copies a typed array into another.
