@@ -135,7 +135,8 @@ fn append(array: &Float32Array, argument: &str, out: &mut Vec<f32>) -> Result<us
     }
     // An optimized getter may still tell the length that a detached array had.
     let place = out.spare_capacity_mut().as_mut_ptr().cast();
-    Window::lend(&INPUT, place, len, |place| fill(place, array, argument))?;
+    // SAFETY: there is room for `len` more elements, and what runs meanwhile has buffers of its own.
+    unsafe { Window::lend(&INPUT, place, len, |place| fill(place, array, argument))? };
     // SAFETY: the copy initialized as many elements.
     unsafe { out.set_len(start + len) };
     Ok(len)
@@ -162,8 +163,12 @@ impl Default for Window {
 impl Window {
     const NONE: Self = Window { place: std::ptr::null_mut(), view: None };
 
-    /// Lends the view of so many elements, which may not move while it is used.
-    fn lend<T>(
+    /// Lends the view of so many elements.
+    ///
+    /// # Safety
+    ///
+    /// They lie in this module's memory, and are not moved while the view is used.
+    unsafe fn lend<T>(
         kept: &'static LocalKey<Cell<Window>>,
         place: *mut f32,
         len: usize,
@@ -172,7 +177,7 @@ impl Window {
         let Window { place: known, view } = kept.take();
         // Memory that grows takes views their elements.
         let view = view.filter(|view| known == place && view.length() as usize == len);
-        // SAFETY: the caller's elements lie there.
+        // SAFETY: the caller's promise.
         let view = view.unwrap_or_else(|| unsafe { Float32Array::view_mut_raw(place, len) });
         let answer = call(&view);
         kept.set(Window { place, view: Some(view) });
@@ -183,7 +188,8 @@ impl Window {
 /// A new array of these numbers; `slice` is twice as fast as a constructor.
 pub fn copied(numbers: &[f32]) -> Float32Array {
     let len = numbers.len();
-    Window::lend(&OUTPUT, numbers.as_ptr().cast_mut(), len, |view| view.slice(0, len as u32))
+    // SAFETY: the numbers are borrowed, and only read.
+    unsafe { Window::lend(&OUTPUT, numbers.as_ptr().cast_mut(), len, |view| view.slice(0, len as u32)) }
 }
 
 /// Copies a typed array into another.
