@@ -16,7 +16,15 @@ INSIDE = "the core itself"
 """The way of a binding's worker that times the core in its process, over the arrays that its other ways read."""
 JS_WAYS = ("flat", "own result", "resident keys", "resident keys, own result", "rows")
 ADDON_WAYS = (*JS_WAYS, "prepared", "prepared, resident keys", INSIDE)
-PYTHON_WAYS = ("arrays", "own result", "resident keys", "resident keys, own result")
+PYTHON_WAYS = (
+    "arrays",
+    "own result",
+    "resident keys",
+    "resident keys, own result",
+    "prepared",
+    "prepared, resident keys",
+    INSIDE,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ def browser(python: Path, name: str, program: str, folder: Path) -> Contender:
 def python(interpreter: Path, core: Path) -> Contender:
     """The wheel, installed for this interpreter, and the core itself."""
     argv = (str(interpreter), str(WORKERS / "python_worker.py"), str(core))
-    return Binding("Python", argv, (*PYTHON_WAYS, INSIDE))
+    return Binding("Python", argv, PYTHON_WAYS)
 
 
 def c(interpreter: Path, folder: Path) -> Contender:

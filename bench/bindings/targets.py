@@ -47,6 +47,7 @@ SHARES = (
     ("Node.js", "Node.js", ("flat",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
     ("Node.js [prepared]", "Node.js", ("prepared",), "", {100: 0.85, 1000: 0.95, 10_000: 0.95}),
     ("Python", "Python", ("arrays",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
+    ("Python [prepared]", "Python", ("prepared",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
     ("Command line", "Command line", ("benchmark",), "", {100: 0.95, 1000: 0.95, 10_000: 0.95}),
     (
         "WASM simd128, Node.js",

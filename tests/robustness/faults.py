@@ -99,6 +99,15 @@ def tensors(*shape: int) -> Faults:
     return {**NOT_TENSORS, **numbers, **shapes}
 
 
+def copied(*shape: int) -> Faults:
+    """What `forward` converts and a prepared call could not read anew."""
+    return {
+        "doubles": lambda: filled(*shape).astype(np.float64),
+        "a list of numbers": lambda: filled(*shape).tolist(),
+        "every other number": lambda: filled(*shape[:-1], 2 * shape[-1])[..., ::2],
+    }
+
+
 # In a key it can mean a weight of zero, and then the result is finite: the cause is looked for only where it is not.
 MINUS_INFINITY: Faults = {"minus infinity": lambda: changed(filled(KEYS, DIM), -np.inf, -1)}
 OUTSIDE: Faults = {
@@ -245,6 +254,16 @@ def _mechanism(name: str, parameters: tuple[Any, ...]) -> list[Target]:
         found.append(Target(f"{name}.{method}", call, good, {first: faults, "keys": rows, "values": values}))
         options = {option: wrong for option, wrong in OPTIONS.items() if option != "out" or method == "forward"}
         found.append(Target(f"{name}.{method} options", call, good, options))
+    one = {"query": lambda: filled(DIM), **memory}
+    wrong = {
+        "query": {**query, **copied(DIM)},
+        "keys": {**rows, **copied(KEYS, DIM)},
+        "values": {**values, **copied(KEYS, DIM)},
+    }
+    for which, faults in (("", wrong), (" options", OPTIONS)):
+        found.append(
+            Target(f"{name}.prepare{which}", lambda: lambda **given: made().prepare(**given).run(), one, faults)
+        )
     if hasattr(made(), "state"):
         found += _state(name, made, query, rows, values)
     return found

@@ -10,6 +10,7 @@ use crate::cache::KeyValueCache;
 use crate::call::{attend, CallOptions, Given, MANY_QUERIES, ONE_QUERY};
 use crate::error::{kind, refused};
 use crate::poincare::{distance, map};
+use crate::prepared::PreparedCall;
 use crate::settings::{configured, Parameters, Settings, Value};
 use crate::state::AttentionState;
 use crate::stream::ForwardStream;
@@ -26,7 +27,7 @@ pub struct Attention {
 }
 
 /// Keys and values of a call.
-enum Memory<'a, 'py> {
+pub enum Memory<'a, 'py> {
     Arrays(View<'py>, View<'py>),
     Cache(&'a Bound<'py, KeyValueCache>),
 }
@@ -141,7 +142,7 @@ impl Attention {
 
 /// Keys and values, or the cache that holds both.
 #[inline]
-fn memory<'a, 'py>(keys: &'a Bound<'py, PyAny>, values: Given<'_, 'py>) -> PyResult<Memory<'a, 'py>> {
+pub fn memory<'a, 'py>(keys: &'a Bound<'py, PyAny>, values: Given<'_, 'py>) -> PyResult<Memory<'a, 'py>> {
     match values {
         Some(values) => Ok(Memory::Arrays(tensor(keys, "keys")?, tensor(values, "values")?)),
         None => match keys.cast::<KeyValueCache>() {
@@ -203,6 +204,40 @@ impl Attention {
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
         self.one(query, keys, values, &options, out)
+    }
+
+    /// Read the arguments of a `forward` once, for a call that is made again and again.
+    ///
+    /// The arrays are read anew by each `run`, so the next query is written into the same array; they have to be such as need
+    /// no conversion. A cache is read as it is when the call runs. The result is written to `out`, a new array unless given.
+    ///
+    /// >>> import numpy as np
+    /// >>> query, cache = np.zeros(2, dtype=np.float32), KeyValueCache(2, 1)
+    /// >>> call = ScaledDotProductAttention(2).prepare(query, cache)
+    /// >>> for key, value in (([1, 0], 10), ([0, 1], 20)):
+    /// ...     cache.append([key], [[value]])
+    /// ...     print(call.run())
+    /// [10.]
+    /// [15.]
+    #[pyo3(signature = (query, keys, values=None, *, num_neighbors=None, mask=None, causal=None, training=None, seed=None, out=None))]
+    #[pyo3(
+        text_signature = "($self, query, keys, values=None, *, num_neighbors=None, mask=None, causal=False, training=False, seed=None, out=None)"
+    )]
+    #[allow(clippy::too_many_arguments)] // these are Python's
+    fn prepare<'py>(
+        slf: &Bound<'py, Self>,
+        query: &Bound<'py, PyAny>,
+        keys: &Bound<'py, PyAny>,
+        values: Given<'_, 'py>,
+        num_neighbors: Given<'_, 'py>,
+        mask: Given<'_, 'py>,
+        causal: Given<'_, 'py>,
+        training: Given<'_, 'py>,
+        seed: Given<'_, 'py>,
+        out: Given<'_, 'py>,
+    ) -> PyResult<PreparedCall> {
+        let options = CallOptions::read(num_neighbors, mask, causal, training, seed)?;
+        PreparedCall::new(slf, query, keys, values, options, out)
     }
 
     /// Attend from queries `[m, d]` over the same keys and values; returns `[m, dv]`.

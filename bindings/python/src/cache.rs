@@ -116,7 +116,7 @@ impl KeyValueCache {
 
     /// Length of a value.
     #[getter]
-    fn value_dim(&self, py: Python<'_>) -> usize {
+    pub fn value_dim(&self, py: Python<'_>) -> usize {
         self.read(py, Core::value_dim)
     }
 

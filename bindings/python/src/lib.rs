@@ -7,6 +7,7 @@ mod call;
 mod dlpack;
 mod error;
 mod poincare;
+mod prepared;
 mod settings;
 mod state;
 mod stream;
@@ -60,6 +61,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<cache::KeyValueCache>()?;
     module.add_class::<state::AttentionState>()?;
     module.add_class::<stream::ForwardStream>()?;
+    module.add_class::<prepared::PreparedCall>()?;
     module.add_class::<weights::MultiHeadWeights>()?;
     poincare::register(module)?;
     attention::register(module)

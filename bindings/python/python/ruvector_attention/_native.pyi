@@ -18,6 +18,7 @@ __all__ = [
     "LinearAttention",
     "MultiHeadAttention",
     "MultiHeadWeights",
+    "PreparedCall",
     "ScaledDotProductAttention",
     "SelfAttention",
     "__version__",
@@ -88,6 +89,26 @@ class Attention:
         Keys and values may be flat, and `keys` may be a `KeyValueCache`, without `values`. `num_neighbors` keeps the
         keys with the best scores; `mask` has one flag a key, true = it takes part. `training` drops weights as `seed`
         says. The result is written to `out`, a float32 array, where it is given.
+        """
+
+    def prepare(
+        self,
+        query: _Tensor,
+        keys: _Tensor | KeyValueCache,
+        values: _Tensor | None = None,
+        *,
+        num_neighbors: SupportsIndex | None = None,
+        mask: _Mask | None = None,
+        causal: bool = False,
+        training: bool = False,
+        seed: SupportsIndex | None = None,
+        out: _Floats | None = None,
+    ) -> PreparedCall:
+        """Read the arguments of a `forward` once, for a call that is made again and again.
+
+        The arrays are read anew by each `run`, so the next query is written into the same array; they have to be such
+        as need no conversion. A cache is read as it is when the call runs. The result is written to `out`, a new array
+        unless given.
         """
 
     def forward_batch(
@@ -442,6 +463,17 @@ class AttentionState:
     def __copy__(self) -> Self: ...
     def __deepcopy__(self, memo: Any) -> Self: ...
     def __reduce__(self) -> tuple[Any, tuple[bytes]]: ...
+
+@final
+class PreparedCall:
+    """A call that is made again and again; made by `prepare` of an attention."""
+
+    @property
+    def out(self) -> _Floats:
+        """What each run writes its result to."""
+
+    def run(self) -> _Floats:
+        """Compute from what the arrays or the cache hold now; returns `out`."""
 
 @final
 class ForwardStream(Iterator[_Floats]):
