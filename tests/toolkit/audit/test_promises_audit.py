@@ -76,6 +76,7 @@ def test_what_the_fields_of_a_package_say(
         ("thing-x86_64-pc-windows-msvc.zip", ("win32", ("x64",), "")),
         ("thing-x86_64-unknown-none-elf.zip", None),
         ("thing-1.0.tar.gz", None),
+        ("thing-x86_64-apple-ios.tar.gz", None),
     ],
 )
 def test_what_an_archives_name_says(name: str, wanted: tuple[str, tuple[str, ...], str] | None) -> None:

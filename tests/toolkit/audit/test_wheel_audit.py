@@ -132,11 +132,26 @@ def test_names_tags_and_records(samples: Files) -> None:
     assert "record: RECORD has another hash or size" in said_of(broken, f"thing-{VERSION}-cp39-abi3-{tag}.whl")[0]
 
 
-def test_a_module_for_one_python_alone(samples: Files) -> None:
-    tag, name = "manylinux_2_17_x86_64", "thing/thing.cpython-311-x86_64-linux-gnu.so"
-    data = whl({name: samples["x86_64-unknown-linux-gnu/shared"]}, tags=(f"cp39-abi3-{tag}",))
-    _, _, found = wheels.check(data, f"thing-{VERSION}-cp39-abi3-{tag}.whl")
-    assert [f.message for f in found] == [f"{name} is for one version of Python; the tag promises abi3"]
+@pytest.mark.parametrize(
+    ("tag", "name"),
+    [("manylinux_2_17_x86_64", "thing.cpython-311-x86_64-linux-gnu.so"), ("win_amd64", "thing.cp311-win_amd64.pyd")],
+)
+def test_a_module_for_one_python_alone(samples: Files, tag: str, name: str) -> None:
+    data = whl({name: samples[f"{TAGS[tag]}/shared"]}, tags=(f"cp39-abi3-{tag}",))
+    _, _, [found] = wheels.check(data, f"thing-{VERSION}-cp39-abi3-{tag}.whl")
+    assert (found.check, found.message) == ("abi3", f"{name} is for one version of Python; the tag promises abi3")
+
+
+def test_lists_of_tags_and_modules(samples: Files) -> None:
+    modules = {f"{n}.so": samples["x86_64-unknown-linux-gnu/shared"] for n in "abcd"}
+    _, count, found = wheels.check(
+        whl(modules, tags=("py3-none-any", "py2-none-any")), f"thing-{VERSION}-py3-none-any.whl"
+    )
+    assert count == 7
+    assert [f.message for f in found] == [
+        "WHEEL names the tags py2-none-any, py3-none-any; the file name py3-none-any",
+        "is for any platform, and holds a.so, b.so, c.so",
+    ]
 
 
 def test_an_index(samples: Files, monkeypatch: pytest.MonkeyPatch) -> None:

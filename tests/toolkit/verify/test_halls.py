@@ -410,7 +410,7 @@ def test_what_is_packed_as_it_was_built_is_run_from_dist(place: Place, ran: list
     place.build(row, b"built", form, "thing")
     pack(place, "thing.x", "crate" if recipe == "crate" else "python", row)
     [cell] = installed.cells(hall(place, row), place.table.targets)
-    assert (cell.word, cell.evidence, cell.lane) == ("pass", "5 reference cases", "")
+    assert (cell.how, cell.evidence, cell.lane) == ("run", "5 reference cases", "")
     digest = hashlib.sha256(b"built").hexdigest()
     folder = place.root / "dist" / "native" / row
     assert ran == [Job(row, "", ((f"native/{row}/thing", digest),), folder, ("{python}", "direct.py"))]

@@ -216,7 +216,7 @@ def test_without_a_smoke_test_what_it_alone_installs_is_not_run(place: Place, re
     silent = msgspec.structs.replace(place.table.recipes[recipe], smoke=())  # type: ignore[index]
     place.table = msgspec.structs.replace(place.table, recipes={**place.table.recipes, recipe: silent})
     [cell] = place.cells(f"native-{recipe}")
-    assert (cell.status, "no smoke test" in cell.reason) == ("not-run", True)
+    assert (cell.status, cell.reason[:25]) == ("not-run", "no smoke test is defined ")
 
 
 def wheel(tag: str) -> bytes:
@@ -264,12 +264,14 @@ def test_the_installers_script(place: Place, data: bytes, word: str) -> None:
 
 def taken(packed: Packed, shop: rooms.Shop, room: Path, data: bytes) -> Path:
     """What pip and cargo leave where they took a file with these bytes."""
+    if packed.kind == "crate":
+        cache = room / "cargo-home" / "registry" / "cache" / "127.0.0.1"
+        cache.mkdir(parents=True)
+        (cache / "thing-1.2.3.crate").write_bytes(data)
+        return room
     digest = hashlib.sha256(data).hexdigest()
     told = {"install": [{"download_info": {"archive_info": {"hashes": {"sha256": digest}}}}]}
     (room / rooms.REPORT).write_text(json.dumps(told))
-    cache = room / "cargo-home" / "registry" / "cache" / "127.0.0.1"
-    cache.mkdir(parents=True)
-    (cache / "thing-1.2.3.crate").write_bytes(data)
     return room
 
 

@@ -33,7 +33,7 @@ def placed(data: bytes, target: Target, root: Path, build: str = "native") -> Ma
     [
         ("x86_64-unknown-linux-gnu", "pass", ""),
         ("aarch64-unknown-linux-gnu", "fail", "built for the processor arm64; x64 was wanted"),
-        ("x86_64-apple-darwin", "fail", "format Mach-O; ELF was wanted"),
+        ("x86_64-apple-darwin", "fail", "format Mach-O; ELF was wanted for x86_64-unknown-linux-gnu"),
     ],
 )
 def test_a_file_is_what_its_row_promises(

@@ -78,7 +78,7 @@ def test_what_stands_in_a_lanes_way(
     own = msgspec.structs.replace(table, lanes=(lane,))
     manifest = placed(b"x", rows[ROW], tmp_path)
     [cell] = running.lanes(manifest, [rows[ROW]], own, HERE, bench(tmp_path, table))
-    assert (cell.status, cell.word) == ("not-run", "not run")
+    assert (cell.row, cell.check, cell.status, cell.word) == (ROW, "other", "not-run", "not run")
     assert said in cell.reason
 
 
