@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[1:1] = [str(ROOT / "bench" / "core"), str(ROOT / "tests" / "smoke"), str(ROOT / "tests" / "conformance")]
@@ -39,6 +40,7 @@ SIZES = (100, 1000, 10_000)
 # Whose workers time each call by itself.
 SINGLE = (contenders.NATIVE, "C", contenders.NPM, contenders.NPM_WASM)
 _GROUP_NS = 50_000
+QUICK_STARTS = 3
 HISTORY = "bindings-history.jsonl"
 LEVELS = ("baseline", "simd128", "relaxed-simd")
 
@@ -50,40 +52,41 @@ def main() -> int:
     description = machine.describe()
     description["priority"] = 0 if asked.quick else -machine.hurry()
     os.environ["PYTHONPATH"] = str(ROOT / "bench" / "core" / "workers")
-    with tempfile.TemporaryDirectory(prefix="rva-bench-") as name, contextlib.ExitStack() as stack:
+    limit = history.WORTH if asked.fail_above is None else asked.fail_above
+    with tempfile.TemporaryDirectory(prefix="rva-bench-") as name:
         work = Path(name)
         found, absent = _contenders(asked, work)
-        pool = measure.Pool(found, machine.cpus())
-        stack.callback(pool.close)
-        results = _measured(options.chosen(_cases(found, asked), asked.only), pool, work, quick=asked.quick)
-        versions = measure.versions(pool, found)
-        starts = startup.measure(_starts(asked, found), 3 if asked.quick else startup.ROUNDS)
-    description["load_at_the_end"] = machine.load()
+        wanted = options.chosen(_cases(found, asked), asked.only)
+        results, versions = _measured(wanted, found, work, quick=asked.quick)
+        starts = _starts(asked, found)
+        made: dict[str, Any] = {
+            "name": "bindings",
+            "command": asked.title,
+            "effort": "quick" if asked.quick else "full",
+            "date": datetime.date.today().isoformat(),
+            "commit": asked.commit,
+            "machine": description,
+            "versions": versions,
+            "absent": absent,
+            **_data(results),
+            "startup": startup.measure(starts, QUICK_STARTS if asked.quick else startup.ROUNDS),
+            "sizes": _budgets(),
+        }
+        against, before = _before(asked, made)
+        figures = history.figures(made)
+        suspects = {change.name for change in history.regressions(before, figures, limit)}
+        figures = history.lower(figures, _again(suspects, made, wanted, found, starts, work, quick=asked.quick))
+    grown = history.changes(before, figures)
     judged = targets.evaluate(results, _sizes())
-    made = {
-        "name": "bindings",
-        "command": asked.title,
-        "effort": "quick" if asked.quick else "full",
-        "date": datetime.date.today().isoformat(),
-        "commit": asked.commit,
-        "machine": description,
-        "versions": versions,
-        "absent": absent,
-        "seconds": round(time.monotonic() - started, 1),
-        "cases": {id: [_as_json(r) for r in rs] for id, rs in results.items()},
-        "targets": [asdict(t) for t in judged],
-        "startup": starts,
-        "sizes": _budgets(),
-    }
-    against, grown = _grown(asked, made)
+    description["load_at_the_end"] = machine.load()
+    made |= {"targets": [asdict(t) for t in judged], "seconds": round(time.monotonic() - started, 1)}
     asked.output.mkdir(parents=True, exist_ok=True)
-    limit = history.WORTH if asked.fail_above is None else asked.fail_above
     text = page.page(made, results, judged) + "\n".join([*history.page(grown, against, limit), ""])
     (asked.output / "bindings.json").write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", "utf-8")
     (asked.output / "bindings.md").write_text(text, "utf-8")
     for name, drawn in page.plots(results, SIZES).items():
         (asked.output / name).write_text(drawn, "utf-8")
-    history.append(asked.output / HISTORY, made)
+    history.append(asked.output / HISTORY, made, figures)
     print(targets.summary(judged), flush=True)
     slower = [change for change in grown if change.beyond(limit)]
     for change in slower:
@@ -96,26 +99,52 @@ def main() -> int:
     return 1 if faults or (slower and asked.fail_above is not None) else 0
 
 
-def _measured(wanted: Sequence[Case], pool: measure.Pool, work: Path, *, quick: bool) -> dict[str, list[Result]]:
-    run = measure.Run(pool, Tensors(work), QUICK if quick else FULL)
-    results: dict[str, list[Result]] = {}
+def _again(
+    suspects: set[str], made: history.Run, wanted: Sequence[Case], found: Sequence[Contender],
+    starts: Mapping[str, Sequence[str]], work: Path, *, quick: bool,
+) -> dict[str, history.Figure]:  # fmt: skip
+    """The figures that seem to have grown, measured once more in new processes: some are slow for their whole life."""
+    cases = []
     for case in wanted:
-        begun = time.monotonic()
-        results[case.id] = run.measure(case)
-        for result in results[case.id]:
-            if result.entry.contender in SINGLE:
-                result.ns = grouped(result.ns)
-        print("\n".join(measure.told(case, results[case.id], time.monotonic() - begun)), flush=True)
-    return results
+        named = {e: history.named(made, case.id, e.contender, e.way) for e in case.entries}
+        entries = [e for e in case.entries if named[e] in suspects]
+        core = [e for e in case.entries if (e.contender, e.way) == (contenders.NATIVE, "") and e not in entries]
+        cases += [Case(case.id, case.title, (*core, *entries))] if entries else []
+    slow = {name: argv for name, argv in starts.items() if f"start-up: {name}, ms" in suspects}
+    if not cases and not slow:
+        return {}
+    print("what seems to have grown is measured again", flush=True)
+    results, _ = _measured(cases, found, work, quick=quick)
+    return history.figures({**made, **_data(results), "startup": startup.measure(slow), "sizes": {}})
 
 
-def _grown(asked: argparse.Namespace, made: history.Run) -> tuple[str, list[history.Change]]:
-    """What this run is held against: the run that was named, else the last ones here; and how figures changed."""
+def _measured(
+    wanted: Sequence[Case], found: Sequence[Contender], work: Path, *, quick: bool
+) -> tuple[dict[str, list[Result]], dict[str, str]]:
+    """The results of cases, turn by turn, and what the contenders say of themselves."""
+    results: dict[str, list[Result]] = {}
+    with contextlib.closing(measure.Pool(found, machine.cpus())) as pool:
+        run = measure.Run(pool, Tensors(work), QUICK if quick else FULL)
+        for case in wanted:
+            begun = time.monotonic()
+            results[case.id] = run.measure(case)
+            for result in results[case.id]:
+                if result.entry.contender in SINGLE:
+                    result.ns = grouped(result.ns)
+            print("\n".join(measure.told(case, results[case.id], time.monotonic() - begun)), flush=True)
+        return results, measure.versions(pool, found)
+
+
+def _data(results: Mapping[str, Sequence[Result]]) -> dict[str, object]:
+    return {"cases": {id: [_as_json(r) for r in rs] for id, rs in results.items()}}
+
+
+def _before(asked: argparse.Namespace, made: history.Run) -> tuple[str, dict[str, history.Figure]]:
+    """What this run is held against: the run that was named, else the last ones here."""
     if asked.baseline:
-        before = history.figures(json.loads(asked.baseline.read_text("utf-8")))
-        return asked.baseline.name, history.changes(before, history.figures(made))
+        return asked.baseline.name, history.figures(json.loads(asked.baseline.read_text("utf-8")))
     count, before = history.earlier(asked.output / HISTORY, made)
-    return f"the last {count} runs here", history.changes(before, history.figures(made))
+    return f"the last {count} runs here", before
 
 
 def _faults(results: Mapping[str, Sequence[Result]]) -> list[str]:

@@ -77,17 +77,29 @@ def figures(run: Run) -> dict[str, Figure]:
 
 
 def _times(run: Run) -> Iterator[tuple[str, Figure]]:
-    """The core's own times are multiples of nothing; they count as they are, and only on the same processor."""
     for case, results in run["cases"].items():
         timed = {(r["contender"], r["way"]): r for r in results if "median_ns" in r}
         core = timed.get((NATIVE, ""))
         for (contender, way), result in timed.items():
             median, own = result["median_ns"], result.get("noise", 0.0)
+            name = named(run, case, contender, way)
             if result is core:
-                yield f"{case}: {contender} on {run['machine']['processor']}, ns", Figure(median, own)
+                yield name, Figure(median, own)
             elif core and median >= SMALL_NS:
                 apart = (own**2 + core.get("noise", 0.0) ** 2) ** 0.5
-                yield f"{case}: {contender} [{way}], times the core's", Figure(median / core["median_ns"], apart)
+                yield name, Figure(median / core["median_ns"], apart)
+
+
+def named(run: Run, case: str, contender: str, way: str) -> str:
+    """What a time is called. The core's own are multiples of nothing: they count as they are, on the same processor."""
+    if (contender, way) == (NATIVE, ""):
+        return f"{case}: {contender} on {run['machine']['processor']}, ns"
+    return f"{case}: {contender} [{way}], times the core's"
+
+
+def lower(first: Figures, again: Figures) -> dict[str, Figure]:
+    """The first figures, with the lower of two where something was measured again: what slows a run is not in the code."""
+    return {name: min(figure, again.get(name, figure), key=lambda f: f.value) for name, figure in first.items()}
 
 
 def changes(before: Figures, now: Figures) -> list[Change]:
@@ -101,10 +113,9 @@ def regressions(before: Figures, now: Figures, limit: float) -> list[Change]:
     return [change for change in changes(before, now) if change.beyond(limit)]
 
 
-def append(path: Path, run: Run) -> None:
-    """Add a run to a history: one line of JSON each."""
+def append(path: Path, run: Run, found: Figures) -> None:
+    """Add a run and its figures to a history: one line of JSON each."""
     kept = {key: run[key] for key in ("date", "commit", "command", "seconds")}
-    found = figures(run)
     values = {name: round(figure.value, 4) for name, figure in found.items()}
     apart = {name: round(figure.noise, 4) for name, figure in found.items() if figure.noise}
     line = json.dumps({**kept, **_place(run), "figures": values, "noise": apart})

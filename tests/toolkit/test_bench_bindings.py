@@ -124,13 +124,36 @@ def test_a_run_is_held_against_the_last_ones_of_its_place(tmp_path: Path) -> Non
     assert history.earlier(path, run_of(1, 1)) == (0, {})
     elsewhere = {**run_of(1000, 9000), "effort": "quick"}
     for run in (run_of(1000, 5000), *(run_of(1000, node) for node in (1100, 1120, 1110, 1130, 1090)), elsewhere):
-        history.append(path, run)
+        history.append(path, run, history.figures(run))
     assert len(path.read_text("utf-8").splitlines()) == 7, "a line a run"
     count, before = history.earlier(path, run_of(1000, 1))
     assert (count, before[NODE]) == (5, history.Figure(1.11, pytest.approx(0.018, abs=0.001)))
     assert history.regressions(before, history.figures(run_of(1000, 1150)), history.WORTH) == []
     [change] = history.regressions(before, history.figures(run_of(1000, 1221)), history.WORTH)
     assert change.told("the last 5 runs") == f"{NODE}: 1.11 in the last 5 runs, 1.221 now (+10.0 %, noise 3.6 %)"
+
+
+def test_of_what_was_measured_again_the_lower_counts() -> None:
+    first = {"a": history.Figure(2.0), "b": history.Figure(1.0)}
+    again = {"a": history.Figure(1.5, 0.1), "b": history.Figure(3.0), "c": history.Figure(1.0)}
+    assert history.lower(first, again) == {"a": history.Figure(1.5, 0.1), "b": history.Figure(1.0)}
+
+
+def test_only_what_seems_to_have_grown_is_measured_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    entries = tuple(Entry(name, PROBLEM, way=way) for name, way in ((NATIVE, ""), ("Node.js", "flat"), ("C", "")))
+    cases = [Case("flat-1000", "", entries), Case("fixed", "", entries)]
+    asked: list[Case] = []
+
+    def measured(wanted: list[Case], *_: object, **__: object) -> tuple[dict[str, list[Result]], dict[str, str]]:
+        asked.extend(wanted)
+        return {c.id: [Result(e, ns=[1000]) for e in c.entries] for c in wanted}, {}
+
+    monkeypatch.setattr(compare, "_measured", measured)
+    run = run_of(1000, 1100)
+    assert compare._again(set(), run, cases, [], {}, tmp_path, quick=True) == {} and asked == []
+    again = compare._again({NODE, "size: a.node, bytes"}, run, cases, [], {}, tmp_path, quick=True)
+    assert [(c.id, [e.contender for e in c.entries]) for c in asked] == [("flat-1000", [NATIVE, "Node.js"])]
+    assert again[NODE] == history.Figure(1.0)
 
 
 def test_noise_is_how_far_parts_of_a_run_lie_apart() -> None:
@@ -194,7 +217,7 @@ def test_a_made_regression_is_measured_and_noise_is_not(
         run = {**run_of(1, 1), "cases": {"flat-1000": [compare._as_json(r) for r in results]}}
         _, before = history.earlier(path, run)
         found.append([c.name for c in history.regressions(before, history.figures(run), history.WORTH)])
-        history.append(path, run)
+        history.append(path, run, history.figures(run))
     assert found == [[], [], [], [NODE]]
 
 

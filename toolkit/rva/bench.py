@@ -93,6 +93,7 @@ def run(
         argv += ["--peers-python", peers.python] if peers.python else []
     record = root / ".rva" / "logs" / f"bench-{wish.name}.log"
     files.remove(record)
+    log.detail(f"measuring {wish.name}")
     result = shell.run(argv, cwd=root, env=env, log=record, on_line=log.say, check=False)
     for path in sorted(part.iterdir()):
         files.copy(path, wish.output / path.name, executable=False)
