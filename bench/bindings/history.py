@@ -142,7 +142,9 @@ def _middle(name: str, runs: Sequence[Run]) -> Figure:
     values = [run["figures"][name] for run in runs if name in run["figures"]]
     apart = [run.get("noise", {}).get(name, 0.0) for run in runs if name in run["figures"]]
     middle = statistics.median(values)
-    return Figure(middle, max(statistics.median(apart), (max(values) - min(values)) / 2 / middle))
+    # One and a half times the middle distance is about a standard deviation, whatever a single run was disturbed by.
+    spread = 1.5 * statistics.median(abs(value - middle) for value in values) / middle
+    return Figure(middle, max(statistics.median(apart), spread))
 
 
 def page(found: Sequence[Change], against: str, limit: float, most: int = 10) -> list[str]:

@@ -127,10 +127,10 @@ def test_a_run_is_held_against_the_last_ones_of_its_place(tmp_path: Path) -> Non
         history.append(path, run, history.figures(run))
     assert len(path.read_text("utf-8").splitlines()) == 7, "a line a run"
     count, before = history.earlier(path, run_of(1000, 1))
-    assert (count, before[NODE]) == (5, history.Figure(1.11, pytest.approx(0.018, abs=0.001)))
+    assert (count, before[NODE]) == (5, history.Figure(1.11, pytest.approx(0.0135, abs=0.0001)))
     assert history.regressions(before, history.figures(run_of(1000, 1150)), history.WORTH) == []
     [change] = history.regressions(before, history.figures(run_of(1000, 1221)), history.WORTH)
-    assert change.told("the last 5 runs") == f"{NODE}: 1.11 in the last 5 runs, 1.221 now (+10.0 %, noise 3.6 %)"
+    assert change.told("the last 5 runs") == f"{NODE}: 1.11 in the last 5 runs, 1.221 now (+10.0 %, noise 2.7 %)"
 
 
 def test_of_what_was_measured_again_the_lower_counts() -> None:
