@@ -255,14 +255,14 @@ def _mechanism(name: str, parameters: tuple[Any, ...]) -> list[Target]:
         options = {option: wrong for option, wrong in OPTIONS.items() if option != "out" or method == "forward"}
         found.append(Target(f"{name}.{method} options", call, good, options))
     one = {"query": lambda: filled(DIM), **memory}
-    wrong = {
+    wrong: dict[str, Faults] = {
         "query": {**query, **copied(DIM)},
         "keys": {**rows, **copied(KEYS, DIM)},
         "values": {**values, **copied(KEYS, DIM)},
     }
-    for which, faults in (("", wrong), (" options", OPTIONS)):
+    for which, faulty in (("", wrong), (" options", OPTIONS)):
         found.append(
-            Target(f"{name}.prepare{which}", lambda: lambda **given: made().prepare(**given).run(), one, faults)
+            Target(f"{name}.prepare{which}", lambda: lambda **given: made().prepare(**given).run(), one, faulty)
         )
     if hasattr(made(), "state"):
         found += _state(name, made, query, rows, values)
