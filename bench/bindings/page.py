@@ -96,7 +96,7 @@ def plots(results: Results, sizes: Sequence[int]) -> dict[str, str]:
     entries = [r.entry.contender for found in cases.values() for r in found]
     names = [name for name in dict.fromkeys(entries) if name != contenders.NATIVE]
     groups = [(name, [_share(found, name) for found in cases.values()]) for name in names]
-    chart = plot.Chart("One query, each binding's best way", "% of the core's speed", list(cases), groups, 110.0)
+    chart = plot.Chart("One query, each binding's best way", "% of the core's speed", list(cases), groups, 120.0)
     return {f"bindings-{theme}.svg": plot.draw(chart, theme) for theme in plot.THEMES}
 
 

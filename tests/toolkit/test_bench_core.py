@@ -427,7 +427,7 @@ def test_bars_are_as_long_as_their_values() -> None:
     chart = plot.Chart("T <&>", "%", ("a", "b"), [("g", (50.0, None)), ("h", (25.0, 100.0))], 100)
     svg = ElementTree.fromstring(plot.draw(chart, "light"))
     space = "{http://www.w3.org/2000/svg}"
-    bars = [r for r in svg.iter(f"{space}rect") if r.get("x") == str(plot._LABELS)]
+    bars = [r for r in svg.iter(f"{space}rect") if r.get("x") == f"{chart.left:.1f}"]
     assert [float(b.get("width", 0)) / plot._BARS for b in bars] == [0.5, 0.25, 1.0]
     assert [b.get("fill") for b in bars] == [plot.COLOURS[0], plot.COLOURS[0], plot.COLOURS[1]]
     words = [t.text for t in svg.iter(f"{space}text")]

@@ -12,7 +12,7 @@ THEMES = {
 }
 # Told apart by people who see few colours (Okabe and Ito), on light and on dark.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#999999", "#b39b00")
-_LABELS, _BARS, _VALUES = 150, 480, 110
+_BARS, _VALUES = 480, 110
 _BAR, _GAP, _TOP = 13, 12, 62
 
 
@@ -27,13 +27,18 @@ class Chart:
     full: float
     """The value at the right end."""
 
+    @property
+    def left(self) -> float:
+        """Where the bars begin: the longest label stands before them."""
+        return 16 + 6.4 * max((len(label) for label, _ in self.groups), default=0)
+
 
 def draw(chart: Chart, theme: str) -> str:
     """The chart as the text of an SVG file."""
     colours = THEMES[theme]
     rows = sum(1 for _, values in chart.groups for v in values if v is not None)
     height = _TOP + rows * _BAR + len(chart.groups) * _GAP + 24
-    width = _LABELS + _BARS + _VALUES
+    width = round(chart.left) + _BARS + _VALUES
     svg = ElementTree.Element(
         "svg",
         {
@@ -51,7 +56,7 @@ def draw(chart: Chart, theme: str) -> str:
     _text(svg, 8, 18, f"{chart.title} ({chart.unit})", {"font-size": "14", "font-weight": "600"})
     _legend(svg, chart.series)
     for at, label in _ticks(chart.full):
-        x = _LABELS + at * _BARS
+        x = chart.left + at * _BARS
         ElementTree.SubElement(
             svg,
             "line",
@@ -73,21 +78,21 @@ def _bars(svg: ElementTree.Element, chart: Chart) -> None:
     y = float(_TOP)
     for label, values in chart.groups:
         present = [(i, v) for i, v in enumerate(values) if v is not None]
-        _text(svg, _LABELS - 8, y + len(present) * _BAR / 2 + 4, label, {"text-anchor": "end"})
+        _text(svg, chart.left - 8, y + len(present) * _BAR / 2 + 4, label, {"text-anchor": "end"})
         for i, value in present:
             length = max(1.0, min(1.0, value / chart.full) * _BARS)
             ElementTree.SubElement(
                 svg,
                 "rect",
                 {
-                    "x": str(_LABELS),
+                    "x": f"{chart.left:.1f}",
                     "y": f"{y:.1f}",
                     "width": f"{length:.1f}",
                     "height": str(_BAR - 2),
                     "fill": COLOURS[i % len(COLOURS)],
                 },
             )
-            _text(svg, _LABELS + length + 4, y + _BAR - 4, _number(value), {"font-size": "10"})
+            _text(svg, chart.left + length + 4, y + _BAR - 4, _number(value), {"font-size": "10"})
             y += _BAR
         y += _GAP
 
