@@ -53,7 +53,7 @@ class Log:
             self._show(text)
         elif self.level == 1:
             with self._lock:
-                watched, self._doing = bool(self._doing), text[:_WIDEST]
+                watched, self._doing = bool(self._doing), text.strip()[:_WIDEST]
             if not watched:
                 _watch(weakref.ref(self), SILENCE_S)
 
