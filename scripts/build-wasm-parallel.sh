@@ -10,7 +10,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 folder=${1:-$root/bindings/wasm/pkg/web-parallel}
 target=${CARGO_TARGET_DIR:-$root/target}
 # Memory that threads share is imported, has a largest size from the start, and thread-locals that each thread sets up.
-RUSTFLAGS="-Ctarget-feature=+simd128,+atomics,+bulk-memory -Clink-arg=--shared-memory -Clink-arg=--import-memory \
+# The loops keep one index for all their pointers, as in the other modules.
+RUSTFLAGS="-Cllvm-args=-disable-lsr -Ctarget-feature=+simd128,+atomics,+bulk-memory -Clink-arg=--shared-memory -Clink-arg=--import-memory \
 -Clink-arg=--max-memory=2147483648 -Clink-arg=--export=__heap_base -Clink-arg=--export=__wasm_init_tls \
 -Clink-arg=--export=__tls_size -Clink-arg=--export=__tls_align -Clink-arg=--export=__tls_base"
 export RUSTFLAGS
