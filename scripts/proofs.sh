@@ -35,7 +35,7 @@ rehearse-faults)
     python3 tests/faults/runs.py rehearse --moments "${2:-200}" --target napi-x86_64-unknown-linux-gnu,napi-js
     ;;
 mutation)
-    # Takes half an hour on two idle cores; a second run judges what the first did not kill, and what changed since.
+    # Takes some 2 000 s of the processor, about 20 minutes on two idle cores; a second run judges what the first did not kill, and what changed since.
     python3 -m venv .rva/mutation/venv
     .rva/mutation/venv/bin/pip install --quiet --require-hashes -r requirements/mutation.txt
     python3 scripts/mutation.py .rva/mutation/venv/bin/mutmut .rva/mutation/tree
