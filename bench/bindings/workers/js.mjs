@@ -4,8 +4,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import v8 from "node:v8";
-import { now, serve, tensor } from "../../core/workers/serve.mjs";
+import { knows, now, serve, tensor } from "../../core/workers/serve.mjs";
 import { prepare } from "./attend.mjs";
 import { insideOf } from "./inside.mjs";
 
@@ -18,8 +17,7 @@ async function load(folder) {
   if (addon) return createRequire(import.meta.url)(join(folder, addon));
   const entry = files.find((name) => name.endsWith("_wasm.js"));
   const module = files.find((name) => name.endsWith("_bg.wasm"));
-  // Node 20 and older know relaxed SIMD only behind a flag.
-  if (!WebAssembly.validate(readFileSync(join(folder, module)))) v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
+  knows(readFileSync(join(folder, module)));
   const glue = readFileSync(join(folder, entry), "utf8");
   if (!/^export /m.test(glue)) return createRequire(import.meta.url)(join(folder, entry));
   const api = await import(pathToFileURL(join(folder, entry)));

@@ -1,6 +1,7 @@
 // The protocol of a worker in Node.js: lines of JSON in, lines of JSON out.
 import { readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import v8 from "node:v8";
 import { answerer } from "./answer.mjs";
 
 export const now = () => Number(process.hrtime.bigint());
@@ -8,6 +9,12 @@ export const now = () => Number(process.hrtime.bigint());
 /** The numbers of a file, in a buffer of their own: small files come out of a shared one. */
 export function tensor(path) {
   return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+}
+
+/** Whether this V8 knows a module's instructions. Node 20 and older know relaxed SIMD only behind a flag. */
+export function knows(module) {
+  if (!WebAssembly.validate(module)) v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
+  return WebAssembly.validate(module);
 }
 
 /** Answer requests until standard input ends. */

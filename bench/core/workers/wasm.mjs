@@ -1,12 +1,12 @@
 // This library as WebAssembly in V8: `node wasm.mjs <module>`, lines of JSON in and out.
 import { readFileSync } from "node:fs";
 import { time, warm } from "./answer.mjs";
-import { now, serve, tensor as read } from "./serve.mjs";
+import { knows, now, serve, tensor as read } from "./serve.mjs";
 
 const KERNELS = ["scalar", "simd128", "relaxed-simd"];
 const bytes = readFileSync(process.argv[2]);
 // What this V8 does not know is an answer to the first request, not the worker's end.
-const known = WebAssembly.validate(bytes);
+const known = knows(bytes);
 const exported = known ? (await WebAssembly.instantiate(bytes)).instance.exports : {};
 const { memory, prepare, tensor, run, release, kernel } = exported;
 
