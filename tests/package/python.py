@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def wheel() -> Path:
     """The one wheel of dist/ that this interpreter can load."""
     supported = set(sys_tags())
-    found = sorted((ROOT / "dist" / "native").glob("*/*.whl"))
+    found = sorted((ROOT / "dist" / "native").glob("native-wheel-*/*.whl"))
     fits = [path for path in found if parse_wheel_filename(path.name)[3] & supported]
     if len(fits) != 1:
         names = ", ".join(path.name for path in found) or "none"
