@@ -161,7 +161,8 @@ def npm(paths: Sequence[Path]) -> str:
 
 def listed(words: str) -> list[dict[str, Any]]:
     """The files of `npm pack --json`, which gives a list up to npm 11 and an object by name after it."""
-    told = json.loads(words)
+    # What npm has to say besides comes after it.
+    told, _ = json.JSONDecoder().raw_decode(words)
     first: dict[str, Any] = next(iter(told.values())) if isinstance(told, dict) else told[0]
     files: list[dict[str, Any]] = first["files"]
     return files

@@ -145,8 +145,10 @@ pub(super) fn sqrt(x: f64) -> f64 {
     f64x2_extract_lane::<0>(f64x2_sqrt(f64x2_splat(x)))
 }
 
-/// `totals += addends`, in `f64`. The compiler makes no vectors of the plain loop.
+/// `totals += addends`, in `f64`, as far as both go. The compiler makes no vectors of the plain loop.
 pub(crate) fn add(addends: &[f32], totals: &mut [f64]) {
+    let len = addends.len().min(totals.len());
+    let (addends, totals) = (&addends[..len], &mut totals[..len]);
     let mut totals = totals.chunks_exact_mut(4);
     let mut addends = addends.chunks_exact(4);
     for (totals, addends) in (&mut totals).zip(&mut addends) {
@@ -175,8 +177,10 @@ pub(crate) fn all_finite(values: &[f32]) -> bool {
     !v128_any_true(f32x4_ne(zeros, zeros)) && packs.remainder().iter().all(|x| x.is_finite())
 }
 
-/// `out = factor · values`, rounded.
+/// `out = factor · values`, rounded, as far as both go.
 pub(crate) fn scaled(values: &[f64], factor: f64, out: &mut [f32]) {
+    let len = values.len().min(out.len());
+    let (values, out) = (&values[..len], &mut out[..len]);
     let mut out = out.chunks_exact_mut(4);
     let mut values = values.chunks_exact(4);
     let factors = f64x2_splat(factor);

@@ -247,3 +247,24 @@ fn rows_that_do_not_fit_are_none() {
     assert!(!Pick::Range { start: usize::MAX, len: 2 }.inside(5));
     assert!(!Pick::List(&[0, 5]).inside(5));
 }
+
+#[test]
+fn sums_and_scaling_go_as_far_as_both_lists_do() {
+    for kernel in Kernel::available() {
+        for (short, long) in [(15, 16), (9, 12), (2, 8), (65, 80), (4, 4)] {
+            let (few, many) = (exact(short, 1), exact(long, 2));
+            for (addends, count) in [(&few, long), (&many, short)] {
+                let mut totals = vec![0.5; count];
+                kernel.add(addends, &mut totals);
+                let sums = (0..count).map(|i| 0.5 + addends.get(i).map_or(0.0, |&x| f64::from(x)));
+                assert_eq!(totals, sums.collect::<Vec<f64>>(), "{} {short} {long}", kernel.name());
+
+                let values: Vec<f64> = addends.iter().map(|&x| f64::from(x)).collect();
+                let mut out = vec![0.5; count];
+                kernel.scaled(&values, 2.0, &mut out);
+                let doubled = (0..count).map(|i| addends.get(i).map_or(0.5, |&x| 2.0 * x));
+                assert_eq!(out, doubled.collect::<Vec<f32>>(), "{} {short} {long}", kernel.name());
+            }
+        }
+    }
+}
