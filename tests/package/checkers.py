@@ -192,7 +192,7 @@ def crates(settings: str) -> str:
     with tempfile.TemporaryDirectory(prefix="rva-checkers-") as name:
         config = Path(name) / "deny.toml"
         config.write_text(settings, "utf-8")
-        argv = [HERE / "cargo-deny", "--locked", "check", "--config", config, "--hide-inclusion-graph"]
+        argv = [HERE / "cargo-deny", "--locked", "--config", config, "check", "--hide-inclusion-graph"]
         code, words = run([*argv, "bans", "licenses", "sources"])
         return words if code else ""
 
