@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-COMMAND = Path(__file__).resolve().parents[1] / "faults" / "runs.py"
 WHOLE, HALF = b"whole file", b"whole"
 
 
 @pytest.fixture
-def faults() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("faults", COMMAND)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def faults(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("tests/faults/runs.py")
 
 
 @pytest.fixture

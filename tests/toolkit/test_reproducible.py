@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-COMMAND = Path(__file__).resolve().parents[1] / "package" / "reproducible.py"
-
 
 @pytest.fixture
-def twice() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reproducible", COMMAND)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def twice(script: Callable[[str], ModuleType]) -> ModuleType:
+    return script("tests/package/reproducible.py")
 
 
 def test_a_byte_a_mode_and_a_name_are_seen(twice: ModuleType, tmp_path: Path) -> None:
