@@ -10,6 +10,7 @@ folder everything is judged. Prints what was killed, and the survivors.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -46,12 +47,13 @@ def lay_out(folder: Path) -> None:
     """The checkout's files in mutmut's shape, with settings of its own."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     shown = sorted(name for name in listed.split("\0") if name)
-    for name in shown:
-        place = folder / (f"src/{name.removeprefix('toolkit/')}" if name.startswith("toolkit/") else name)
-        if (ROOT / name).is_file():  # copied though it did not change: mutmut trusts mutants that it was still writing
+    for name in (name for name in shown if (ROOT / name).is_file()):
+        # toolkit/ too, where platforms.toml says that it is; what runs is below src/.
+        for place in {folder / name, folder / re.sub("^toolkit/", "src/", name)}:
+            # Copied though it did not change: mutmut trusts mutants that it was still writing.
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, place)
-    copied = sorted({name.split("/")[0] for name in shown} - {"toolkit", "pyproject.toml", "src"} | {"conftest.py"})
+    copied = sorted({name.split("/")[0] for name in shown} - {"pyproject.toml", "src"} | {"conftest.py"})
     lists = {"source_paths": ["src"], "only_mutate": MUTATED, "also_copy": copied}
     lists |= {"pytest_add_cli_args": ARGUMENTS, "pytest_add_cli_args_test_selection": TESTS}
     (folder / "conftest.py").write_text(LIMIT)

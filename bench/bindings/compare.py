@@ -16,6 +16,7 @@ import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import page  # noqa: E402
 import startup  # noqa: E402
 import targets  # noqa: E402
 import wheel  # noqa: E402
+from packed import unpack  # noqa: E402
 from versus import machine, measure, options  # noqa: E402
 from versus.contenders import Contender  # noqa: E402
 from versus.model import FULL, QUICK, Case, Entry, Problem, Result  # noqa: E402
@@ -221,13 +223,14 @@ def _contenders(asked: argparse.Namespace, work: Path) -> tuple[list[Contender],
     add("Command line", f"cli-{TRIPLE}", lambda folder: contenders.command_line(here, folder))
     add("C", f"native-c-{TRIPLE}", lambda folder: contenders.c(here, folder))
     for level in LEVELS:
-        in_node = f"WASM {level}, Node.js"
-        add(in_node, f"wasm-web-{level}", lambda folder, name=in_node: contenders.javascript(node, name, folder))  # type: ignore[misc]
-    for level in LEVELS[:2]:
-        in_browser = f"WASM {level}, Chromium"
         add(
-            in_browser, f"wasm-web-{level}",
-            lambda folder, name=in_browser: contenders.browser(here, name, "chromium", folder), "chromium",  # type: ignore[misc]
+            f"WASM {level}, Node.js", f"wasm-web-{level}",
+            lambda _, level=level: contenders.javascript(node, level, _wasm_package(work)),  # type: ignore[misc]
+        )  # fmt: skip
+    for level in LEVELS[:2]:
+        add(
+            f"WASM {level}, Chromium", f"wasm-web-{level}",
+            lambda _, level=level: contenders.browser(here, level, "chromium", _wasm_package(work)), "chromium",  # type: ignore[misc]
         )  # fmt: skip
     if asked.wasm_python:
         add(
@@ -239,6 +242,14 @@ def _contenders(asked: argparse.Namespace, work: Path) -> tuple[list[Contender],
     for name, reason in absent.items():
         print(f"not run: {name}: {reason}", flush=True)
     return found, absent
+
+
+@cache
+def _wasm_package(work: Path) -> Path:
+    """The npm package, unpacked once."""
+    rows = {level: row for level in LEVELS if (row := _row(f"wasm-web-{level}"))}
+    modules = {level: next(row.glob("*.wasm")) for level, row in rows.items()}
+    return unpack(ROOT / "dist" / "packages" / "npm", modules, work / "wasm")
 
 
 def _installed(folder: Path, work: Path) -> Path:

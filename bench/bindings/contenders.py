@@ -15,6 +15,7 @@ NPM, NPM_WASM = "@ruvector/attention", "@ruvector/attention-wasm"
 INSIDE = "the core itself"
 """The way of a binding's worker that times the core in its process, over the arrays that its other ways read."""
 JS_WAYS = ("flat", "own result", "resident keys", "resident keys, own result", "rows")
+WASM_WAYS = (*JS_WAYS, "prepared, resident keys")
 ADDON_WAYS = (*JS_WAYS, "prepared", "prepared, resident keys", INSIDE)
 PYTHON_WAYS = (
     "arrays",
@@ -70,14 +71,16 @@ def addon(node: Path, name: str, folder: Path, core: Path) -> Contender:
     return Binding(name, (str(node), str(WORKERS / "js.mjs"), str(folder), str(core)), ADDON_WAYS)
 
 
-def javascript(node: Path, name: str, folder: Path) -> Contender:
-    """A WebAssembly module of dist/, in Node.js."""
-    return Binding(name, (str(node), str(WORKERS / "js.mjs"), str(folder)), JS_WAYS)
+def javascript(node: Path, level: str, package: Path) -> Contender:
+    """The WebAssembly package at a level of instructions, in Node.js."""
+    argv = (str(node), str(WORKERS / "js.mjs"), str(package), level)
+    return Binding(f"WASM {level}, Node.js", argv, WASM_WAYS)
 
 
-def browser(python: Path, name: str, program: str, folder: Path) -> Contender:
-    """A WebAssembly module of dist/, in a browser."""
-    return Binding(name, (str(python), str(WORKERS / "browser_worker.py"), program, str(folder)), JS_WAYS)
+def browser(python: Path, level: str, program: str, package: Path) -> Contender:
+    """The WebAssembly package at a level of instructions, in a browser."""
+    argv = (str(python), str(WORKERS / "browser_worker.py"), program, str(package), level)
+    return Binding(f"WASM {level}, {program.title()}", argv, WASM_WAYS)
 
 
 def python(interpreter: Path, core: Path) -> Contender:

@@ -217,6 +217,60 @@ test("a result may go into the caller's array, which may be the query's", () => 
   assert.deepEqual(queries, expected);
 });
 
+test("the short way over a cache gives the bits, the arrays and the errors of the long one", () => {
+  const { queries, keys, values } = data(30);
+  const cache = new api.KeyValueCache(D);
+  for (const attention of mechanisms()) {
+    const short = () => attention.forward(queries, cache);
+    cache.clear();
+    assert.throws(short, (error) => error instanceof AttentionError && error.argument === "keys");
+    cache.append(keys, values);
+    // Options of any kind lead the long way; an array of numbers does too.
+    const expected = attention.forward(queries, cache, {});
+    const first = short();
+    assert.deepEqual(first, expected);
+    assert.deepEqual(attention.forward([...queries], cache), expected);
+    assert.notEqual(short(), first, "each call has a result of its own");
+    const { __forwardPlaced: placed } = attention;
+    let taken = 0;
+    attention.__forwardPlaced = (handle) => ++taken && placed.call(attention, handle);
+    short();
+    attention.forward(queries, cache, {});
+    assert.equal(taken, 1);
+    assert.equal(first.buffer.byteLength, 4 * D);
+    const out = new Float32Array(D);
+    assert.equal(attention.forward(queries, cache, { out }), out);
+    assert.deepEqual(out, expected);
+    const own = queries.slice();
+    assert.equal(attention.forward(own, cache, { out: own }), own);
+    assert.deepEqual(own, expected);
+    assert.throws(() => attention.forward(queries, cache, { out: new Float32Array(D - 1) }), is("length", "out"));
+    assert.throws(() => attention.forward(queries, cache, { out: null, dims: 1 }), is("type", "dims"));
+    assert.throws(() => attention.forward(queries.slice(1), cache), (error) => error.code === "length");
+    const notFinite = queries.slice();
+    notFinite[3] = NaN;
+    assert.throws(() => attention.forward(notFinite, cache), is("non_finite", "query"));
+    assert.throws(() => attention.forward(new Float32Array(new SharedArrayBuffer(4 * D)), cache), is("type", "query"));
+    // Memory grows: what was seen of it before is gone.
+    const many = 5000 * D;
+    const large = new api.KeyValueCache(D);
+    large.append(numbers(many, 4), numbers(many, 5));
+    assert.deepEqual(short(), expected);
+    large.free();
+  }
+  const wide = new api.KeyValueCache(D, 3);
+  wide.append(keys, values.slice(0, 90));
+  const dot = new api.ScaledDotProductAttention(D);
+  assert.deepEqual(dot.forward(queries, wide), dot.forward(queries, wide, {}));
+  assert.throws(() => new api.ScaledDotProductAttention(D + 1).forward(queries, cache), is("length", "query"));
+  const half = new api.KeyValueCache(D, null, { precision: "f16" });
+  half.append(keys, values);
+  assert.deepEqual(dot.forward(queries, half), dot.forward(queries, half, {}));
+  half.free();
+  cache.free();
+  assert.throws(() => dot.forward(queries, cache), is("freed", "keys"));
+});
+
 test("a freed object says so, and giving back twice does nothing", async () => {
   const { queries, keys, values } = data(2);
   for (const attention of [...mechanisms(), new api.SelfAttention(D)]) {

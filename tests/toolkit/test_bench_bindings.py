@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import startup
 import targets
 from contenders import INSIDE, NATIVE, NPM
+from packed import unpack
 from versus import machine, measure
 from versus.model import QUICK, Case, Entry, Problem, Result
 from versus.tensors import Tensors
@@ -225,3 +227,17 @@ def test_a_made_regression_is_measured_and_noise_is_not(
 def test_starts_are_measured_in_turns_and_failures_left_out() -> None:
     found = startup.measure({"good": [sys.executable, "-c", "0"], "bad": [sys.executable, "-c", "1/0"]}, rounds=2)
     assert list(found) == ["good"] and found["good"]["ms"] > 0
+
+
+def test_what_is_measured_of_webassembly_is_the_package_of_this_build(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="there are 0; `rva package` makes it"):
+        unpack(tmp_path, {}, tmp_path / "into")
+    module = tmp_path / "package" / "wasm" / "simd128.wasm"
+    module.parent.mkdir(parents=True)
+    module.write_bytes(b"one build")
+    with tarfile.open(tmp_path / "ruvector-attention-wasm-1.0.0.tgz", "w:gz") as archive:
+        archive.add(module.parents[1], "package")
+    assert (unpack(tmp_path, {"simd128": module}, tmp_path / "into") / "wasm" / "simd128.wasm").is_file()
+    module.write_bytes(b"another")
+    with pytest.raises(OSError, match="is of another build than"):
+        unpack(tmp_path, {"simd128": module}, tmp_path / "again")

@@ -151,7 +151,7 @@ def test_keys_differ_and_do_not_depend_on_the_place(project: Path, small: Matrix
     ("path", "recipes"),
     [
         (
-            "core/source.txt",
+            "core/src/source.txt",
             {"wasm", "wasi-command", "wasi-reactor", "napi", "cli", "c-library", "wheel", "sdist", "crate"},
         ),
         (

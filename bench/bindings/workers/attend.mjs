@@ -34,9 +34,7 @@ function rows(flat, dim) {
 /** What a request asks for, timed by `now` in groups of calls as long as it needs. */
 export function prepare(api, ask, [q, k, v], now, groupNs) {
   if (ask.mechanism !== "scaled" || ask.heads !== 1 || ask.causal) throw new Error("not offered here");
-  // A module's own class has the package's under another name: the package's inherits all that is called here.
-  const Attention = api.ScaledDotProductAttention ?? api.WasmScaledDotProduct;
-  const attention = new Attention(ask.dim);
+  const attention = new api.ScaledDotProductAttention(ask.dim);
   let cache;
   if (ask.way.includes("resident")) {
     cache = new api.KeyValueCache(ask.dim, (v.length / k.length) * ask.dim);

@@ -1,4 +1,4 @@
-"""This library as WebAssembly in a browser: `browser_worker.py BROWSER FOLDER`, lines of JSON in and out.
+"""This library as WebAssembly in a browser: `browser_worker.py BROWSER PACKAGE LEVEL`, lines of JSON in and out.
 
 The page asks for its next task with a request that is answered when there is one.
 """
@@ -32,10 +32,9 @@ _START_S = 60.0
 class _Server(ThreadingHTTPServer):
     """Serves the page, the module, the tensors, and passes tasks and answers."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, level: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.folder = folder
-        self.entry = next(folder.rglob("*_wasm.js")).relative_to(folder).as_posix()
+        self.folder, self.level = folder, level
         self.tasks: queue.Queue[bytes] = queue.Queue()
         self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
 
@@ -51,9 +50,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif path in _SCRIPTS:
             self._send(200, ".mjs", _SCRIPTS[path].read_bytes())
         elif path == "/entry.mjs":
-            text = (
-                f'export * from "/files/{self.server.entry}"; export {{ default }} from "/files/{self.server.entry}";'
-            )
+            text = f'export * from "/files/js/esm/web.js"; export const level = {json.dumps(self.server.level)};'
             self._send(200, ".mjs", text.encode())
         elif path == "/tensor":
             self._send(200, "", Path(unquote(rest)).read_bytes())
@@ -82,11 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    browser, folder = sys.argv[1], Path(sys.argv[2]).resolve()
+    browser, folder, level = sys.argv[1], Path(sys.argv[2]).resolve(), sys.argv[3]
     program = shutil.which(browser)
     if program is None:
         raise SystemExit(f"{browser} was not found")
-    server = _Server(folder)
+    server = _Server(folder, level)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with tempfile.TemporaryDirectory(prefix="rva-bench-browser-") as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]

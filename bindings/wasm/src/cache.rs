@@ -116,6 +116,18 @@ impl KeyValueCache {
         }
     }
 
+    /// Address of room for one query, and behind it for its result; 0 where there is none. It stays where it is.
+    #[wasm_bindgen(js_name = __place, skip_typescript)]
+    pub fn place(&self) -> usize {
+        self.shared.value.borrow_mut().place()
+    }
+
+    /// The module's memory, which `__place` is in.
+    #[wasm_bindgen(js_name = __memory, skip_typescript)]
+    pub fn memory(&self) -> JsValue {
+        wasm_bindgen::memory()
+    }
+
     /// By which the module finds the cache when it is an argument.
     #[wasm_bindgen(getter, js_name = __handle, skip_typescript)]
     pub fn handle(&self) -> usize {
@@ -157,6 +169,11 @@ impl Memory {
 /// The cache that an argument is; `None` if it is something else.
 pub fn find(argument: &JsValue) -> Result<Option<Memory>> {
     Ok(registry::find(&CACHES, registry::Kind::Cache, argument, "keys")?.map(Memory::Cache))
+}
+
+/// Attends from the query in a cache's place to the cache, and leaves the result there; false where that cannot be.
+pub fn forward_placed(mechanism: &Mechanism, cache: usize) -> bool {
+    registry::at(&CACHES, cache).is_some_and(|store| store.borrow_mut().attend_in_place(mechanism))
 }
 
 /// Attends to the buffered keys and values.
@@ -231,6 +248,8 @@ pub struct Store {
     dim: usize,
     value_dim: usize,
     kept: Kept,
+    /// A query and its result, for calls that bring numbers alone; empty until the first.
+    place: Vec<f32>,
 }
 
 #[derive(Debug)]
@@ -282,7 +301,29 @@ impl Store {
                 "elements within the range of bf16, 3.38e38",
             ),
         };
-        Ok(Store { dim, value_dim, kept })
+        Ok(Store { dim, value_dim, kept, place: Vec::new() })
+    }
+
+    fn place(&mut self) -> usize {
+        let len = self.dim.saturating_add(self.value_dim);
+        if matches!(self.kept, Kept::Half(_)) || self.place.try_reserve_exact(len).is_err() {
+            return 0;
+        }
+        self.place.resize(len, 0.0);
+        self.place.as_ptr().expose_provenance()
+    }
+
+    fn attend_in_place(&mut self, mechanism: &Mechanism) -> bool {
+        let (Kept::Whole(cache), Some((query, out))) =
+            (&self.kept, self.place.split_at_mut_checked(self.dim))
+        else {
+            return false;
+        };
+        Scratch::lend(|scratch| {
+            mechanism
+                .forward_into(&cache.inputs(query), &Options::default(), &mut scratch.workspace, out)
+                .is_ok()
+        })
     }
 
     fn rows(&self) -> usize {

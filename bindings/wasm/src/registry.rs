@@ -69,5 +69,10 @@ pub fn find<T>(
     if handle.is_nan() || handle as usize % KINDS != kind as usize {
         return Ok(None);
     }
-    Ok(registry.with_borrow(|entries| entries.get(handle as usize / KINDS)?.upgrade()))
+    Ok(at(registry, handle as usize))
+}
+
+/// What the object with this handle shares; `None` if it was freed.
+pub fn at<T>(registry: &'static Registry<T>, handle: usize) -> Option<Rc<RefCell<T>>> {
+    registry.with_borrow(|entries| entries.get(handle / KINDS)?.upgrade())
 }

@@ -27,7 +27,7 @@ SMALL = (
 )
 
 # What the npm package loads, beside what it shares with the native one: the files of bindings/wasm/js/src.
-_SHARED = ("classes", "home", "levels", "methods", "pool", "prepared", "serve")
+_SHARED = ("classes", "home", "levels", "methods", "pool", "prepared", "serve", "short")
 MODULES = {
     "cjs": (*_SHARED, "node", "worker-node"),
     "esm": (*_SHARED, "web", "worker-web", "workerd", "level-baseline", "level-simd128", "level-relaxed-simd"),

@@ -2,6 +2,7 @@
 import { AttentionError, kindError } from "./errors.js";
 import type { Owner, OwnerClass } from "./glue.js";
 import type { Raw } from "./raw.js";
+import { shortened } from "./short.js";
 
 type Glue = typeof import("./glue.js");
 
@@ -99,7 +100,12 @@ export function rawOf(glue: Glue, ready: () => void, watcher: Watcher): Raw {
     KeyValueCache: cache,
     AttentionState: state,
   };
-  for (const name of MECHANISMS) adoptStates(raw[name].prototype, state.prototype);
+  const isCache = (value: unknown): boolean => value instanceof cache;
+  for (const name of MECHANISMS) {
+    const { prototype } = raw[name] as unknown as { prototype: { forward(...args: unknown[]): unknown } };
+    adoptStates(prototype, state.prototype);
+    if (name !== "SelfAttention") define(prototype, "forward", shortened(prototype.forward, isCache, isShared));
+  }
   const functions = ["version", "getSupportedFeatures", "poincareDistance", "toPoincare", "fromPoincare", "projectToBall"] as const;
   for (const name of functions) {
     const call = glue[name] as (...args: unknown[]) => unknown;

@@ -13,11 +13,13 @@ export function prepare(raw: Raw): Prepare {
     // What fits nothing is refused by the run, which knows what is wrong.
     const out = own ?? new Float32Array(Number.isInteger(length) ? length : 0);
     let freed = false;
+    const overCache = given ?? { out };
     return {
       out,
       run: () => {
         if (freed) throw new AttentionError("this: was freed", "freed", "this");
-        const result = cache === undefined ? this.forward(q, k as Float32Array, v!, given) : this.forward(q, cache, given);
+        const result = cache === undefined ? this.forward(q, k as Float32Array, v!, given) : this.forward(q, cache, overCache);
+        if (result === out) return out;
         if (out.length !== result.length) {
           throw new AttentionError(`out: ${out.length} elements, needed ${result.length}`, "length", "out");
         }

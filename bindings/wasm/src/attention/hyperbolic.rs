@@ -1,6 +1,7 @@
 //! Hyperbolic attention.
 
 use super::forward_methods;
+use crate::cache;
 use crate::call::{self, Mechanism, Rest};
 use crate::error::Result;
 use crate::poincare::{distance, map};

@@ -31,6 +31,13 @@ macro_rules! forward_methods {
                 call::forward(&self.mechanism, query, Rest { keys, values, options })
             }
 
+            /// Attends from the query in a cache's place, which then has the result. False where `forward` has to: it
+            /// knows what is wrong.
+            #[wasm_bindgen(js_name = __forwardPlaced, skip_typescript)]
+            pub fn forward_placed(&self, cache: usize) -> bool {
+                cache::forward_placed(&self.mechanism, cache)
+            }
+
             /// Attends from several queries over the same keys: rows give rows, a flat array gives a flat array.
             #[wasm_bindgen(js_name = forwardBatch, skip_typescript)]
             pub fn forward_batch(
@@ -64,6 +71,7 @@ use forward_methods;
 macro_rules! class_of_dim {
     ($(#[$doc:meta])* $class:ident, $attention:ident, $variant:ident) => {
         use super::forward_methods;
+        use crate::cache;
         use crate::call::{self, Mechanism, Rest};
         use crate::error::Result;
         use crate::state::{self, AttentionState};

@@ -1,6 +1,7 @@
 //! Multi-head attention.
 
 use super::forward_methods;
+use crate::cache;
 use crate::call::{self, Mechanism, Rest};
 use crate::error::{Result, WasmError};
 use crate::options::named;
