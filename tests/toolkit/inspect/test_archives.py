@@ -86,6 +86,8 @@ def test_one_name_in_two_spellings_is_named() -> None:
     with pytest.raises(FormatError) as caught:
         unpack.unzip(zipped([("top/a", b""), ("top/a/b", b"")]))
     assert str(caught.value) == "'top/a' is a file and a folder"
+    with pytest.raises(FormatError, match="'a' is a file and a folder"):
+        unpack.unzip(zipped([("a", b""), ("a/b", b"")]))
     with pytest.raises(FormatError) as caught:
         unpack.untar(tarred([("top/a", b""), ("top/a", b"")]))
     assert str(caught.value) == "'top/a' is there twice"
@@ -103,6 +105,10 @@ def test_what_a_wheel_says_of_itself() -> None:
     assert (found.name, found.version, found.pure) == ("thing", "1.0", True)
     assert found.tags == {"py3-none-any", "cp39-abi3-win32"}
     assert found.record_faults == (f"RECORD does not name '{INFO}/WHEEL'", f"RECORD does not name '{INFO}/METADATA'")
+    first = zipped(
+        [(f"{INFO}/RECORD", b""), (f"{INFO}/WHEEL", WHEEL.encode()), (f"{INFO}/METADATA", METADATA.encode())]
+    )
+    assert wheel.read(first).record_faults == found.record_faults
     silent = wheel.read(made(**{f"{INFO}/WHEEL": b"x: y\n", f"{INFO}/METADATA": b"x: y\n"}))
     assert (silent.name, silent.version, silent.pure, silent.tags) == ("", "", False, frozenset())
 

@@ -197,7 +197,7 @@ def test_what_a_macos_library_calls_itself_and_needs(samples: Samples) -> None:
 
 def test_a_cut_macos_file_without_a_signature() -> None:
     made = SimpleNamespace(
-        commands=[1, 2], header=SimpleNamespace(nb_cmds=2), segments=[SimpleNamespace(file_offset=10, file_size=90)],
+        commands=[SimpleNamespace(size=8)] * 2, header=SimpleNamespace(nb_cmds=2, sizeof_cmds=16), segments=[SimpleNamespace(file_offset=10, file_size=90)],
         has_code_signature=False, code_signature=SimpleNamespace(data_offset=100, data_size=20),
     )  # fmt: skip
     macho._whole(made, 100)

@@ -243,6 +243,13 @@ def test_another_apple_platform(inspect: Inspect, samples: Samples) -> None:
     assert "platform IOS; MACOS was wanted" in inspect(ios, "addon", f"napi-{MAC}")
 
 
+def test_a_header_that_hides_a_load_command(samples: Samples) -> None:
+    data = bytearray(samples[f"{MAC}/shared"])
+    data[16] -= 1  # ncmds
+    with pytest.raises(FormatError, match=r"its load commands take \d+ bytes, its header says \d+"):
+        macho.read(bytes(data))
+
+
 def test_a_universal_file(inspect: Inspect, samples: Samples) -> None:
     parts = [samples["x86_64-apple-darwin/shared"], samples[f"{MAC}/shared"]]
     head, body, at = bytearray(b"\xca\xfe\xba\xbe" + (2).to_bytes(4, "big")), b"", 0x4000

@@ -75,6 +75,9 @@ def _facts(lief: Any, macho: Any, data: bytes) -> MachOFacts:
 def _whole(macho: Any, size: int) -> None:
     if len(macho.commands) != macho.header.nb_cmds:
         raise FormatError(f"truncated: {macho.header.nb_cmds} load commands announced, {len(macho.commands)} found")
+    read, announced = sum(command.size for command in macho.commands), macho.header.sizeof_cmds
+    if read != announced:
+        raise FormatError(f"its load commands take {read} bytes, its header says {announced}")
     end = max((s.file_offset + s.file_size for s in macho.segments), default=0)
     if macho.has_code_signature:
         end = max(end, macho.code_signature.data_offset + macho.code_signature.data_size)
