@@ -114,6 +114,17 @@ def test_long_work_in_a_pipe_shows_that_it_goes_on(monkeypatch: pytest.MonkeyPat
     assert stream.getvalue().splitlines()[:2] == ["  [0:00] compiling b"] * 2
 
 
+def test_what_was_said_last_is_what_is_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    log = Log(1, stream)
+    log.detail("fetching a")
+    log.say("building b")
+    log.say("")
+    monkeypatch.setattr(log_module, "SILENCE_S", 0.0)
+    log.break_silence()
+    assert stream.getvalue().splitlines()[-1] == "  [0:00] building b"
+
+
 def test_what_speaks_or_shall_be_quiet_is_not_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.StringIO()
     log = Log(1, stream)

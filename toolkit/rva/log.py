@@ -36,6 +36,9 @@ class Log:
         """A line a user should see in a normal run."""
         if self.level >= 1:
             self._line(text)
+            with self._lock:
+                # What was said last is newer than the last detail, which may be of work that has ended.
+                self._doing = self._doing and (text.strip()[:_WIDEST] or self._doing)
 
     def warn(self, text: str) -> None:
         """A line about something that is not as it should be; shown even when quiet."""
