@@ -126,8 +126,8 @@ pub fn from_bytes<'e>(env: Env<'e>, bytes: &[u8]) -> Result<Value<'e>> {
     view(env, UINT8, bytes.len(), buffer)
 }
 
-/// A new Float32Array of zeros, and its numbers.
-fn zeros(env: Env<'_>, length: usize) -> Result<(Value<'_>, &mut [f32])> {
+/// A new Float32Array of zeros, and its numbers. Nothing is written: a large one takes no memory until it is used.
+pub fn zeros(env: Env<'_>, length: usize) -> Result<(Value<'_>, &mut [f32])> {
     let (buffer, data) = array_buffer(env, length.saturating_mul(size_of::<f32>()))?;
     let array = view(env, FLOAT32, length, buffer)?;
     // SAFETY: Node-API made the buffer this long just now, aligned for any element; nobody else knows it.

@@ -55,7 +55,7 @@ pub fn prepare<'e>(arguments: &Arguments<'e>, mechanism: Rc<dyn Lend>) -> Result
         Call::read(arguments, &*mechanism.lend()?, Form::One)?.into_fixed()?;
     let out = match out {
         Some(out) => out,
-        None => buffer::from_floats(env, &buffer::zeroed(length)?)?,
+        None => buffer::zeros(env, length)?.0,
     };
     let memory = match cached {
         true => Memory::Cache(share(keys)?),

@@ -11,7 +11,7 @@ export function prepare(raw: Raw): Prepare {
     const [q, k, v] = [array(query, "query"), cache ?? array(keys, "keys"), cache === undefined ? array(values, "values") : undefined];
     const length = cache?.valueDim ?? v!.length / ((k as Float32Array).length / q.length);
     // What fits nothing is refused by the run, which knows what is wrong.
-    const out = own ?? new Float32Array(Number.isInteger(length) ? length : 0);
+    const out = own ?? zeros(Number.isInteger(length) ? length : 0);
     let freed = false;
     const overCache = given ?? { out };
     return {
@@ -44,6 +44,14 @@ function fixed(options: unknown): [AttentionArgument | undefined, Float32Array |
   }
   const given = Object.keys(rest).length > 0 ? copied(rest) : undefined;
   return [given, out === undefined || out === null ? undefined : array(out, "out")];
+}
+
+function zeros(length: number): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length);
+  } catch (cause) {
+    throw new AttentionError("out: the result would not fit in this machine's memory", "too_large", "out", { cause });
+  }
 }
 
 /** What cannot be copied is no option: the run refuses it. */
