@@ -9,10 +9,10 @@ from pathlib import Path
 from rva import files, shell
 from rva.errors import ToolError
 
-# On one thread: how many there are changes the bytes.
+# On one thread: how many there are changes the bytes. Level 19 would save 9 % of a program for eight times the time.
 _SCRIPT = (
     "import pathlib, sys, zstandard; source, target = map(pathlib.Path, sys.argv[1:]); "
-    "target.write_bytes(zstandard.ZstdCompressor(level=19, threads=0).compress(source.read_bytes()))"
+    "target.write_bytes(zstandard.ZstdCompressor(level=12, threads=0).compress(source.read_bytes()))"
 )
 
 
