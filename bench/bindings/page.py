@@ -37,7 +37,7 @@ def _head(made: Mapping[str, Any]) -> list[str]:
         "",
         "One query, one thread, float32, turn by turn in one run. Each binding has its own process and its own copy of the same",
         "numbers; a share is the core's median divided by the binding's. Times are means of groups of calls of about 50 µs;",
-        "in wasmtime 0.5 ms, in Chromium 1 ms. For Node.js and Python the core is that in the binding's process over the very",
+        "in wasmtime 10 ms, in Chromium 1 ms. For Node.js and Python the core is that in the binding's process over the very",
         "arrays that its calls read: where memory lies is worth some percent.",
         *(["", *absent] if absent else []),
     ]
