@@ -146,7 +146,7 @@ def _packages(folder: Path, commit: str) -> None:
     ids = re.findall(r'id = "([^"]+)"', PLATFORMS)
     rows_ = [Artifact(row, "native", "any", f"native/{row}", 0, "", "crate", "native", "", 0.0) for row in ids]
     (folder / "dist" / "manifest.json").write_text(to_json(Manifest(VERSION, commit, tuple(rows_))), "utf-8")
-    manifest = PackageManifest(VERSION, commit, tuple(packed), ())
+    manifest = PackageManifest(VERSION, commit, tuple(packed), (), tuple(ids))
     (folder / "dist" / "packages" / "manifest.json").write_text(to_json(manifest), "utf-8")
 
 

@@ -358,15 +358,6 @@ class Gap(Struct, frozen=True):
     fix: str = ""
 
 
-class PackagePlan(Struct, frozen=True):
-    """Every package that the finished rows give, and every one that they do not."""
-
-    version: str
-    commit: str
-    packages: tuple[Package, ...]
-    gaps: tuple[Gap, ...]
-
-
 class Packed(Struct, frozen=True):
     """One finished package. ``last`` is its size in the last release, 0 where that held none."""
 
@@ -381,12 +372,13 @@ class Packed(Struct, frozen=True):
 
 
 class PackageManifest(Struct, frozen=True):
-    """dist/packages/manifest.json: every finished package, written last."""
+    """dist/packages/manifest.json: every finished package, written last. ``rows``: those that were asked for."""
 
     version: str
     commit: str
     packages: tuple[Packed, ...]
     gaps: tuple[Gap, ...]
+    rows: tuple[str, ...] = ()
     schema_version: int = 1
 
 

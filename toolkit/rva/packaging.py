@@ -11,9 +11,9 @@ from pathlib import Path
 from rva import archive, dist, host, shell, smoke, toolchain, workflow
 from rva.errors import DiskError, ToolError, UsageError
 from rva.log import Log
-from rva.model import Manifest, Matrix, PackageManifest, PackagePlan, Part, Target
+from rva.model import Manifest, Matrix, PackageManifest, Part, Target
 from rva.packages import crates, documents, plan, sbom, sizes, write
-from rva.packages.stock import Stock
+from rva.packages.stock import PackagePlan, Stock
 
 _TOOLS = {"npm", "package", "rust", "crates"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -125,6 +125,14 @@ def _published(
             upload = sent[one.file]
             said = f"{upload.registry} holds it, SHA-256 {one.sha256[:12]}"
             yield Cell(row, PUBLISHED, "pass", "run", evidence=said, package=one.file)
+    yield from left_out(packed, hall.manifest, chosen)
+
+
+def left_out(packed: PackageManifest, built: Manifest, chosen: Collection[str]) -> Iterator[Cell]:
+    """One cell for each chosen row that was built and that `rva package` was not asked for."""
+    rows = dict.fromkeys(a.id for a in built.artifacts)
+    why = "`rva package` was not asked for it; without --target it packs every row"
+    return (Cell(row, PUBLISHED, "not-run", reason=why) for row in rows if row in chosen and row not in packed.rows)
 
 
 def _equip(

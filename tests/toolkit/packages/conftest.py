@@ -12,9 +12,9 @@ import pytest
 from rva import matrix as matrix_stage
 from rva import naming
 from rva.content import sha256
-from rva.model import Artifact, Host, Manifest, Matrix, PackagePlan, Part
+from rva.model import Artifact, Host, Manifest, Matrix, Part
 from rva.packages import plan
-from rva.packages.stock import Stock
+from rva.packages.stock import PackagePlan, Stock
 from rva.recipes.base import Context
 from rva.recipes.registry import RECIPES
 

@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 from rva import naming
 from rva.errors import CheckFailed
-from rva.model import Matrix, Package, PackagePlan
+from rva.model import Matrix, Package
 from rva.packages import c, documents
+from rva.packages.stock import PackagePlan
 
 from .conftest import Plan
 

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from rva import resources
 from rva.errors import CheckFailed
-from rva.model import Manifest, Matrix, Package, PackagePlan
+from rva.model import Manifest, Matrix, Package
+from rva.packages.stock import PackagePlan
 
 from .conftest import Plan, document
 

@@ -10,8 +10,9 @@ from rva import report
 from rva.content import sha256
 from rva.errors import CheckFailed
 from rva.log import Log
-from rva.model import Gap, Package, PackageManifest, PackagePlan, Packed, Part, to_json
+from rva.model import Gap, Package, PackageManifest, Packed, Part, to_json
 from rva.packages import sizes, write
+from rva.packages.stock import PackagePlan
 
 PLAN = PackagePlan(
     "1.2.3",
@@ -21,6 +22,7 @@ PLAN = PackagePlan(
         Package("stand-in/c/b-1.2.3.zip", "c", "b", ("r",), (Part("x", source="file"),), "zip", "b-1.2.3", "stand-in"),
     ),
     (Gap("d", "why"),),
+    ("r", "s"),
 )
 
 
@@ -46,6 +48,7 @@ def test_the_folder_holds_what_its_manifest_says(checkout: Path) -> None:
     for packed in made.packages:
         assert packed.sha256 == sha256(checkout / "dist" / "packages" / packed.file)
     assert msgspec.json.decode(listing(checkout)["manifest.json"], type=PackageManifest) == made
+    assert made.rows == ("r", "s")
     assert not any((checkout / ".rva" / "stage").iterdir())
 
 

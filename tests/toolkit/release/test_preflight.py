@@ -28,7 +28,7 @@ def statuses(found: object) -> dict[str, str]:
 def made(table: Matrix) -> PackageManifest:
     """Packages that lack nothing."""
     packed = Packed("x", "cli", "x", (), "release", 1, "0" * 64)
-    return PackageManifest(table.version, COMMIT, (packed,), ())
+    return PackageManifest(table.version, COMMIT, (packed,), (), tuple(t.id for t in table.targets))
 
 
 @pytest.fixture
@@ -77,6 +77,7 @@ def test_each_thing_that_is_wrong_stops_it(
     assert stopped(built=change(built, artifacts=(change(first, build="stand-in"), *others))) == {"rows"}
     assert stopped(made=change(made, gaps=(Gap("formula", "no archive"),))) == {"rows"}
     assert stopped(built=change(built, commit="other")) == {"rows"}
+    assert stopped(made=change(made, rows=made.rows[1:])) == {"rows"}
     # Built from something else, from files that nobody has, or from no commit.
     assert stopped(checkout=change(CLEAN, commit="other")) == {"tree"}
     for commit in (f"{COMMIT}-dirty", ""):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rva.model import Gap, Package, PackagePlan, Packed
+from rva.model import Gap, Package, Packed
 from rva.packages import c, cli, copied, managers, npm, npm_wasm, sbom, system
-from rva.packages.stock import Stock
+from rva.packages.stock import PackagePlan, Stock
 
 KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (
     npm.plan,
@@ -24,7 +24,8 @@ def make(stock: Stock) -> PackagePlan:
     items = [item for kind in KINDS for item in kind(stock)]
     packages = tuple(item for item in items if isinstance(item, Package))
     gaps = tuple(item for item in items if isinstance(item, Gap))
-    return PackagePlan(stock.matrix.version, stock.manifest.commit, packages, gaps)
+    rows = tuple(target.id for target in stock.matrix.targets if target.id in stock.selected)
+    return PackagePlan(stock.matrix.version, stock.manifest.commit, packages, gaps, rows)
 
 
 def later(

@@ -14,9 +14,10 @@ from msgspec import Struct
 from rva import archive, content, files, shell
 from rva.errors import CheckFailed, UsageError
 from rva.log import Log
-from rva.model import Gap, Pack, Package, PackageKind, PackageManifest, PackagePlan, Packed, to_json
+from rva.model import Gap, Pack, Package, PackageKind, PackageManifest, Packed, to_json
 from rva.packages import nfpm_pack, npm_pack, sizes, zstd_pack
 from rva.packages.parts import content as content_of
+from rva.packages.stock import PackagePlan
 from rva.words import Bytes
 
 FOLDER = "packages"
@@ -56,7 +57,7 @@ def write(plan: PackagePlan, later: Later, bench: Bench) -> PackageManifest:
         _refuse_large(packed, bench)
         packed = sizes.compared(packed, plan.version, bench.last)
         gaps = (*plan.gaps, *(item for item in more if isinstance(item, Gap)))
-        manifest = PackageManifest(plan.version, plan.commit, packed, gaps)
+        manifest = PackageManifest(plan.version, plan.commit, packed, gaps, plan.rows)
         files.write(out / SUMS, sums(packed))
         files.write(out / MANIFEST, to_json(manifest))
         place = bench.root / "dist" / FOLDER

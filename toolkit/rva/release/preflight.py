@@ -121,7 +121,9 @@ def _rows(table: Matrix, made: PackageManifest, built: Manifest) -> Finding:
     """Every row, whatever was asked for: a release of some of them leaves people without theirs."""
     there = {a.id for a in built.artifacts if a.build != "stand-in"}
     lacking = [t.id for t in table.targets if t.id not in there]
+    left = [t.id for t in table.targets if t.id not in made.rows]
     words = [*(f"row {row}" for row in lacking), *(gap.package for gap in made.gaps)]
+    words += [f"{row}, which `rva package` was not asked for" for row in left]
     if (built.version, built.commit) != (made.version, made.commit):
         words.append(f"dist/ holds {built.version or 'nothing'} of {built.commit or 'no commit'}")
     good = f"all {len(table.targets)} rows are built and packed"
