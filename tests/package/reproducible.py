@@ -62,15 +62,18 @@ def main() -> int:
         place = (arguments.keep or Path(name)).absolute()
         targets = arguments.target or TARGETS
         started = time.monotonic()
-        made = [built(place, one, targets) for one in (ONE, OTHER)]
+        # Named once: the checkout may move on meanwhile.
+        argv = ["git", "rev-parse", "HEAD"]
+        commit = subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+        made = [built(place, one, targets, commit) for one in (ONE, OTHER)]
     found = differences(*made)
     kinds = Counter(kind(name) for name in made[0])
     print(json.dumps({"files": len(made[0]), "kinds": kinds, "differ": found, "s": round(time.monotonic() - started)}))
     return 1 if found or not made[0] else 0
 
 
-def built(place: Path, one: Circumstances, targets: Sequence[str]) -> dict[str, str]:
-    """Build and pack under these circumstances; file -> digest of what is in dist/ then."""
+def built(place: Path, one: Circumstances, targets: Sequence[str], commit: str) -> dict[str, str]:
+    """Build and pack a commit under these circumstances; file -> digest of what is in dist/ then."""
     checkout = place / one.folder / "checkout"
     home = place / one.folder / "home"
     cache = place / one.folder / "cache"
@@ -79,6 +82,7 @@ def built(place: Path, one: Circumstances, targets: Sequence[str]) -> dict[str, 
         for folder in (home, cache):
             folder.mkdir(parents=True)
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(checkout)], check=True)
+        subprocess.run(["git", "checkout", "--quiet", "--detach", commit], cwd=checkout, check=True)
         # The toolchains are the same by intent: they are part of what goes in.
         (cache / "tools").symlink_to(Path(os.environ.get("RVA_CACHE_DIR") or Path.home() / ".cache" / "rva") / "tools")
         if one.age is not None:
