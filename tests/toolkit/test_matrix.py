@@ -88,6 +88,7 @@ def test_windows_line_ends_are_allowed(load: Load, text: str) -> None:
 
 
 # What is changed, into what, and what the message has to hold. The message names the line of the change.
+SOURCES = 'sources = ["core/src", "core/Cargo.toml", "core/README.md", "bindings/wasm"]'
 EDITS: list[tuple[str, str, str]] = [
     # unknown keys, each with a suggestion
     ("schema_version = 1", "schema_version = 1\nrow = 1", "unknown key 'row'; did you mean rows"),
@@ -114,17 +115,17 @@ EDITS: list[tuple[str, str, str]] = [
     ('rust = "1.96.0"', 'rust = ["1.96.0"]', "tools.rust: ['1.96.0']"),
     ('rust = "1.96.0"', "rust = 2026-01-01", "tools.rust: "),
     (
-        'sources = ["core/src", "core/Cargo.toml", "core/README.md", "bindings/wasm"]',
+        SOURCES,
         'sources = "core"',
         "recipes.wasm.sources: 'core'",
     ),
     (
-        'sources = ["core/src", "core/Cargo.toml", "core/README.md", "bindings/wasm"]',
+        SOURCES,
         "sources = [1, 2]",
         "recipes.wasm.sources[0]: 1",
     ),
     (
-        'sources = ["core/src", "core/Cargo.toml", "core/README.md", "bindings/wasm"]',
+        SOURCES,
         'sources = { a = "core" }',
         "recipes.wasm.sources",
     ),

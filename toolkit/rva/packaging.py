@@ -13,7 +13,8 @@ from rva.errors import DiskError, ToolError, UsageError
 from rva.log import Log
 from rva.model import Manifest, Matrix, PackageManifest, Part, Target
 from rva.packages import crates, documents, plan, sbom, sizes, write
-from rva.packages.stock import PackagePlan, Stock
+from rva.packages.plan import PackagePlan
+from rva.packages.stock import Stock
 
 _TOOLS = {"npm", "package", "rust", "crates"}
 

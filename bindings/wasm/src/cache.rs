@@ -305,11 +305,14 @@ impl Store {
     }
 
     fn place(&mut self) -> usize {
-        let len = self.dim.saturating_add(self.value_dim);
-        if matches!(self.kept, Kept::Half(_)) || self.place.try_reserve_exact(len).is_err() {
-            return 0;
+        // Made once: reserving again would move it from where JavaScript writes.
+        if self.place.is_empty() {
+            let len = self.dim.saturating_add(self.value_dim);
+            if matches!(self.kept, Kept::Half(_)) || self.place.try_reserve_exact(len).is_err() {
+                return 0;
+            }
+            self.place.resize(len, 0.0);
         }
-        self.place.resize(len, 0.0);
         self.place.as_ptr().expose_provenance()
     }
 

@@ -14,7 +14,8 @@ from rva import naming
 from rva.content import sha256
 from rva.model import Artifact, Host, Manifest, Matrix, Part
 from rva.packages import plan
-from rva.packages.stock import PackagePlan, Stock
+from rva.packages.plan import PackagePlan
+from rva.packages.stock import Stock
 from rva.recipes.base import Context
 from rva.recipes.registry import RECIPES
 

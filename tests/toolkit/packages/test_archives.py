@@ -9,7 +9,7 @@ from rva import naming
 from rva.errors import CheckFailed
 from rva.model import Matrix, Package
 from rva.packages import c, documents
-from rva.packages.stock import PackagePlan
+from rva.packages.plan import PackagePlan
 
 from .conftest import Plan
 

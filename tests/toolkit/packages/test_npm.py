@@ -10,7 +10,7 @@ import pytest
 from rva import resources
 from rva.errors import CheckFailed
 from rva.model import Manifest, Matrix, Package
-from rva.packages.stock import PackagePlan
+from rva.packages.plan import PackagePlan
 
 from .conftest import Plan, document
 

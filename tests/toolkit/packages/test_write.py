@@ -12,7 +12,7 @@ from rva.errors import CheckFailed
 from rva.log import Log
 from rva.model import Gap, Package, PackageManifest, Packed, Part, to_json
 from rva.packages import sizes, write
-from rva.packages.stock import PackagePlan
+from rva.packages.plan import PackagePlan
 
 PLAN = PackagePlan(
     "1.2.3",

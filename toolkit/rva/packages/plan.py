@@ -5,9 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from msgspec import Struct
+
 from rva.model import Gap, Package, Packed
 from rva.packages import c, cli, copied, managers, npm, npm_wasm, sbom, system
-from rva.packages.stock import PackagePlan, Stock
+from rva.packages.stock import Stock
+
+
+class PackagePlan(Struct, frozen=True):
+    """Every package that the finished rows give, and every one that they do not. ``rows``: those that were asked for."""
+
+    version: str
+    commit: str
+    packages: tuple[Package, ...]
+    gaps: tuple[Gap, ...]
+    rows: tuple[str, ...] = ()
+
 
 KINDS: Final[tuple[Callable[[Stock], Iterator[Package | Gap]], ...]] = (
     npm.plan,

@@ -11,17 +11,7 @@ from msgspec import Struct
 
 from rva import naming, render, resources
 from rva.errors import CheckFailed
-from rva.model import Artifact, Gap, Kind, Manifest, Matrix, Package, Part, RecipeName, Target
-
-
-class PackagePlan(Struct, frozen=True):
-    """Every package that the finished rows give, and every one that they do not. ``rows``: those that were asked for."""
-
-    version: str
-    commit: str
-    packages: tuple[Package, ...]
-    gaps: tuple[Gap, ...]
-    rows: tuple[str, ...] = ()
+from rva.model import Artifact, Gap, Kind, Manifest, Matrix, Part, RecipeName, Target
 
 
 class Stock(Struct, frozen=True):

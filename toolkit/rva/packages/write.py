@@ -17,7 +17,7 @@ from rva.log import Log
 from rva.model import Gap, Pack, Package, PackageKind, PackageManifest, Packed, to_json
 from rva.packages import nfpm_pack, npm_pack, sizes, zstd_pack
 from rva.packages.parts import content as content_of
-from rva.packages.stock import PackagePlan
+from rva.packages.plan import PackagePlan
 from rva.words import Bytes
 
 FOLDER = "packages"
